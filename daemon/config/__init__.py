@@ -1,0 +1,1 @@
+"""Configuration: YAML in the collector's schema to validated dataclasses, all errors at once with positions."""

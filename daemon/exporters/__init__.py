@@ -1,0 +1,1 @@
+"""Consumers at the end of a pipeline; a module's name is its type in the configuration."""

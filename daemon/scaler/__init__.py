@@ -1,0 +1,1 @@
+"""KEDA's ExternalScaler: what is asked (metadata), what is answered (decision), when to push (activity), gRPC (service)."""

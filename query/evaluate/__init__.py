@@ -1,0 +1,1 @@
+"""Computation over samples, cut by the shape it maps: range functions, aggregations."""

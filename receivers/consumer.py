@@ -1,0 +1,70 @@
+"""The seam out of the receivers: batches to a `Consumer`, comings and goings of senders to `Presence`.
+
+Consumers are synchronous and run on the event loop; a consumer that must wait queues, bounded, and returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from receivers.model import ResourceMetrics
+
+Clock = Callable[[], int]
+"""Returns the current time as Unix milliseconds."""
+
+Count = Callable[[str, int], None]
+"""Adds an amount to the receiver's counter of that reason."""
+
+
+class Sender(NamedTuple):
+    """Who reports: one process, for as long as it lives (DESIGN 3.4).
+
+    `protocol` is the receiver's type; `identity` is printable and, within a protocol, differs between any two processes
+    and between two lives of one process, as far as the protocol tells.
+    """
+
+    protocol: str
+    identity: str
+
+    def __str__(self) -> str:
+        return f"{self.protocol}:{self.identity}"
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one message of one sender held; belongs to the consumer it is given to."""
+
+    sender: Sender
+    received_at_ms: int
+    resource_metrics: list[ResourceMetrics]
+
+
+class Consumer(Protocol):
+    """Takes batches."""
+
+    def consume(self, batch: Batch) -> None:
+        """Take `batch`, which may be changed afterwards by nobody else.
+
+        Raises:
+            ConsumeError: it was not taken, in whole.
+        """
+
+
+class Presence(Protocol):
+    """Hears of senders, past the pipeline: a filter that drops a whole report does not make its sender look dead.
+
+    A receiver calls `opened` when a stream has told who its sender is, `reported` for every message that carries metrics
+    *before* it hands the batch on, and `closed` when the stream is over. `opened` and `closed` come in pairs; streams of
+    one sender may overlap.
+    """
+
+    def opened(self, sender: Sender, at_ms: int) -> None:
+        """A stream of `sender` has begun."""
+
+    def reported(self, sender: Sender, at_ms: int) -> None:
+        """A report of `sender` has arrived; its batch, with the same `received_at_ms`, follows."""
+
+    def closed(self, sender: Sender, at_ms: int) -> None:
+        """A stream of `sender` has ended."""

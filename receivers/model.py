@@ -1,0 +1,242 @@
+"""The OTLP data model as receivers fill it and processors see it: resource, scope, metric, data points.
+
+Times are nanoseconds since the Unix epoch (`*_unix_nano`), 0 where the sender gave none.
+
+Ownership: a batch belongs to the consumer it is handed to. `Resource`, `Scope` and `MetricHeader` are shared between
+batches and are never changed in place: whoever changes one puts a new object in its place. They compare by identity,
+so that they can key caches; receivers hand out the same object for the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
+
+AnyValue = str | bool | int | float | bytes | list["AnyValue"] | dict[str, "AnyValue"] | None
+Attributes = Mapping[str, AnyValue]
+
+NO_ATTRIBUTES: Attributes = MappingProxyType({})
+
+
+class MetricType(IntEnum):
+    """Kind of a metric's data; the numbers are OTTL's METRIC_DATA_TYPE_* enum (spec/ottl.md 3.4)."""
+
+    NONE = 0
+    GAUGE = 1
+    SUM = 2
+    HISTOGRAM = 3
+    EXPONENTIAL_HISTOGRAM = 4
+    SUMMARY = 5
+
+
+class Temporality(IntEnum):
+    """Whether a point counts from its start (cumulative) or from the point before it (delta)."""
+
+    UNSPECIFIED = 0
+    DELTA = 1
+    CUMULATIVE = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Resource:
+    """What reports: attributes of the sending process."""
+
+    attributes: Attributes = NO_ATTRIBUTES
+    dropped_attributes_count: int = 0
+    schema_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Scope:
+    """The instrumentation library that recorded the metrics; empty for OpenCensus."""
+
+    name: str = ""
+    version: str = ""
+    attributes: Attributes = NO_ATTRIBUTES
+    dropped_attributes_count: int = 0
+    schema_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MetricHeader:
+    """Everything of a metric but its data points."""
+
+    name: str
+    description: str = ""
+    unit: str = ""
+    type: MetricType = MetricType.NONE
+    temporality: Temporality = Temporality.UNSPECIFIED
+    is_monotonic: bool = False
+    metadata: Attributes = NO_ATTRIBUTES
+
+
+@dataclass(slots=True, kw_only=True)
+class Exemplar:
+    """One recorded measurement kept as an example of its data point."""
+
+    time_unix_nano: int = 0
+    value: int | float | None = None
+    filtered_attributes: dict[str, AnyValue] = field(default_factory=dict)
+    span_id: bytes = b""
+    trace_id: bytes = b""
+
+
+@dataclass(slots=True, kw_only=True)
+class NumberDataPoint:
+    """One value of a gauge or sum; `value` is None where the sender gave none."""
+
+    attributes: dict[str, AnyValue] = field(default_factory=dict)
+    start_time_unix_nano: int = 0
+    time_unix_nano: int = 0
+    value: int | float | None = None
+    flags: int = 0
+    exemplars: list[Exemplar] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class HistogramDataPoint:
+    """One histogram: `bucket_counts` has one more entry than `explicit_bounds`, or both are empty."""
+
+    attributes: dict[str, AnyValue] = field(default_factory=dict)
+    start_time_unix_nano: int = 0
+    time_unix_nano: int = 0
+    count: int = 0
+    sum: float | None = None
+    min: float | None = None
+    max: float | None = None
+    bucket_counts: list[int] = field(default_factory=list)
+    explicit_bounds: list[float] = field(default_factory=list)
+    flags: int = 0
+    exemplars: list[Exemplar] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class ExponentialBuckets:
+    """Consecutive bucket counts that begin at index `offset`."""
+
+    offset: int = 0
+    bucket_counts: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class ExponentialHistogramDataPoint:
+    """One exponential histogram; bucket i ends at 2 ** ((i + 1) * 2 ** -scale)."""
+
+    attributes: dict[str, AnyValue] = field(default_factory=dict)
+    start_time_unix_nano: int = 0
+    time_unix_nano: int = 0
+    count: int = 0
+    sum: float | None = None
+    min: float | None = None
+    max: float | None = None
+    scale: int = 0
+    zero_count: int = 0
+    zero_threshold: float = 0.0
+    positive: ExponentialBuckets = field(default_factory=ExponentialBuckets)
+    negative: ExponentialBuckets = field(default_factory=ExponentialBuckets)
+    flags: int = 0
+    exemplars: list[Exemplar] = field(default_factory=list)
+
+
+class QuantileValue(NamedTuple):
+    """`quantile` in [0, 1] and the value there."""
+
+    quantile: float
+    value: float
+
+
+@dataclass(slots=True, kw_only=True)
+class SummaryDataPoint:
+    """Count, sum and quantiles as the sender computed them."""
+
+    attributes: dict[str, AnyValue] = field(default_factory=dict)
+    start_time_unix_nano: int = 0
+    time_unix_nano: int = 0
+    count: int = 0
+    sum: float = 0.0
+    quantile_values: list[QuantileValue] = field(default_factory=list)
+    flags: int = 0
+
+
+DataPoint = NumberDataPoint | HistogramDataPoint | ExponentialHistogramDataPoint | SummaryDataPoint
+
+
+class EncodedRow(NamedTuple):
+    """One data point read off the wire without its attributes.
+
+    `key` is equal for the same time series with the same start time in every report of one sender. `value` is the
+    number of a gauge or sum, or the count of a histogram or summary; `sum` is None for gauges and sums.
+    """
+
+    key: Hashable
+    time_unix_nano: int
+    value: float
+    sum: float | None
+
+
+class EncodedPoints(Protocol):
+    """The data points of one metric, still on the wire.
+
+    Both readers leave out bad points and count them (the receiver's counter); neither raises.
+    """
+
+    def decode(self) -> list[DataPoint]:
+        """Return all data points, decoded whole."""
+
+    def rows(self) -> Iterator[EncodedRow]:
+        """Yield the value of each data point without decoding attributes."""
+
+    def describe(self, key: Hashable) -> tuple[dict[str, AnyValue], int]:
+        """Return attributes and start time (Unix ns, 0 = unknown) of the time series that `key` names."""
+
+
+class Metric:
+    """One metric: a shared header and its data points, decoded when first asked for.
+
+    `encoded` is what the receiver left on the wire; it is None once `data_points` has been read, because whoever read
+    them may have changed them.
+    """
+
+    __slots__ = ("_data_points", "encoded", "header")
+
+    def __init__(
+        self,
+        header: MetricHeader,
+        encoded: EncodedPoints | None = None,
+        data_points: Sequence[DataPoint] = (),
+    ) -> None:
+        self.header = header
+        self.encoded = encoded
+        self._data_points: list[DataPoint] | None = None if encoded else list(data_points)
+
+    @property
+    def data_points(self) -> list[DataPoint]:
+        """The data points; the list is the metric's own and may be changed."""
+        if self._data_points is None:
+            encoded, self.encoded = self.encoded, None
+            self._data_points = encoded.decode() if encoded else []
+        return self._data_points
+
+    @data_points.setter
+    def data_points(self, data_points: list[DataPoint]) -> None:
+        self.encoded = None
+        self._data_points = data_points
+
+
+@dataclass(slots=True)
+class ScopeMetrics:
+    """Metrics of one scope."""
+
+    scope: Scope
+    metrics: list[Metric]
+
+
+@dataclass(slots=True)
+class ResourceMetrics:
+    """Scopes of one resource."""
+
+    resource: Resource
+    scope_metrics: list[ScopeMetrics]

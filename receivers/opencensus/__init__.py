@@ -1,0 +1,1 @@
+"""OpenCensus metrics over gRPC, as daprd pushes them (spec/opencensus.md)."""
