@@ -1,0 +1,50 @@
+# Needs Python 3.11 or newer and make; everything else is installed into .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test lint format demo bench lock clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+# The stamp is newer than what it was made from, so that a second call costs nothing.
+.venv/.installed: requirements-dev.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "tallyd needs Python 3.11 or newer: make PYTHON=python3.12 install")'
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+install: .venv/.installed ## make .venv with everything, from the lock file
+
+run: install ## start tallyd with its built-in configuration (ARGS="--config FILE" for yours)
+	@$(BIN)/tallyd run $(ARGS)
+
+test: install ## all tests but those that need a Docker engine or a quiet machine
+	$(BIN)/python -m pytest -m "not e2e and not bench" --numprocesses auto --dist worksteal $(ARGS)
+
+lint: install ## format, style, types, import directions
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install ## let ruff write the code as it likes it
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+demo: install ## recorded sidecars, one caller, then three, then a burst, and what KEDA is told
+	@$(BIN)/tallyd demo $(ARGS)
+
+bench: install ## figures of speed and memory (tests/bench)
+	$(BIN)/python -m pytest -m bench -s -p no:randomly $(ARGS)
+
+lock: install ## write the lock files anew from pyproject.toml
+	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-trusted-host --no-header --output-file requirements.lock pyproject.toml
+	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-trusted-host --no-header --extra dev --output-file requirements-dev.lock pyproject.toml
+
+clean: ## remove what was made
+	rm -rf .venv build dist *.egg-info .coverage .hypothesis .mypy_cache .ruff_cache .pytest_cache
