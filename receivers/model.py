@@ -44,7 +44,7 @@ class Temporality(IntEnum):
 class Resource:
     """What reports: attributes of the sending process."""
 
-    attributes: Attributes = NO_ATTRIBUTES
+    attributes: Attributes = field(default_factory=lambda: NO_ATTRIBUTES)
     dropped_attributes_count: int = 0
     schema_url: str = ""
 
@@ -55,7 +55,7 @@ class Scope:
 
     name: str = ""
     version: str = ""
-    attributes: Attributes = NO_ATTRIBUTES
+    attributes: Attributes = field(default_factory=lambda: NO_ATTRIBUTES)
     dropped_attributes_count: int = 0
     schema_url: str = ""
 
@@ -70,7 +70,7 @@ class MetricHeader:
     type: MetricType = MetricType.NONE
     temporality: Temporality = Temporality.UNSPECIFIED
     is_monotonic: bool = False
-    metadata: Attributes = NO_ATTRIBUTES
+    metadata: Attributes = field(default_factory=lambda: NO_ATTRIBUTES)
 
 
 @dataclass(slots=True, kw_only=True)
