@@ -127,20 +127,22 @@ class Counters:
 def _finite_only(selection: Selection) -> tuple[Int64Array, Float64Array, Int64Array]:
     """Return times, values and counts without stale markers, NaN and Inf: one bad sample costs itself alone.
 
-    Behind each row's samples times are NEVER and values 0. There is at least one column. All copies.
+    Behind each row's samples times are NEVER and values 0. There is at least one column. The arrays are the selection's
+    own unless a sample had to go: they are written only where the selection defines nothing, because a fresh array of
+    10,000 rows costs a millisecond in page faults.
     """
-    if selection.times_ms.shape[1] == 0:
-        shape = (len(selection.counts), 1)
-        return np.full(shape, NEVER, dtype=np.int64), np.zeros(shape), selection.counts.copy()
-    behind = np.arange(selection.times_ms.shape[1]) >= selection.counts[:, np.newaxis]
-    times = np.where(behind, NEVER, selection.times_ms)
-    values = np.where(behind, 0.0, selection.values)
-    counts = selection.counts
+    times, values, counts = selection.times_ms, selection.values, selection.counts
+    if times.shape[1] == 0:
+        shape = (len(counts), 1)
+        return np.full(shape, NEVER, dtype=np.int64), np.zeros(shape), counts
+    behind = np.arange(times.shape[1]) >= counts[:, np.newaxis]
+    np.putmask(times, behind, NEVER)
+    np.putmask(values, behind, 0.0)
     missing = ~np.isfinite(values)
     if missing.any():
         rows = np.flatnonzero(missing.any(axis=1))
         order = missing[rows].argsort(axis=1, kind="stable")
-        times[missing], values[missing] = NEVER, 0.0
+        times, values = np.where(missing, NEVER, times), np.where(missing, 0.0, values)
         times[rows] = np.take_along_axis(times[rows], order, axis=1)
         values[rows] = np.take_along_axis(values[rows], order, axis=1)
         counts = counts - missing.sum(axis=1)
@@ -149,11 +151,12 @@ def _finite_only(selection: Selection) -> tuple[Int64Array, Float64Array, Int64A
 
 def _without_resets(values: Float64Array, counts: Int64Array) -> Float64Array:
     """Return `values` as they would be had no counter begun anew: after a drop the new value counts from 0."""
-    inside = np.arange(1, values.shape[1]) < counts[:, np.newaxis]
-    drops = (values[:, 1:] < values[:, :-1]) & inside
-    rows = np.flatnonzero(drops.any(axis=1))
-    if rows.size:
+    drops = values[:, 1:] < values[:, :-1]
+    drops &= np.arange(1, values.shape[1]) < counts[:, np.newaxis]
+    rows = np.flatnonzero(drops.any(axis=1)) if drops.any() else ()
+    if len(rows):
         lost = np.where(drops[rows], values[rows, :-1], 0.0)
+        values = values.copy()
         values[rows, 1:] += np.cumsum(lost, axis=1)
     return values
 

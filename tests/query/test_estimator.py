@@ -128,8 +128,9 @@ def test_warming_and_variance() -> None:
 
 
 def test_input_is_left_alone() -> None:
-    """The selection is not changed, so that it can be asked twice."""
-    selection = build_selection([Row(samples=[(100, 50), (150, 3), (170, None), (200, 9)])])
+    """No sample of the selection is changed, so that it can be asked twice."""
+    samples = [(100, 50), (150, 3), (170, None), (200, 9)]
+    selection = build_selection([Row(samples=samples)], spare=0)
     before = [selection.times_ms.copy(), selection.values.view(np.uint64).copy()]
     estimate(selection, window_ms=MINUTE, at_ms=ms(200))
     assert [
