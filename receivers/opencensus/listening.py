@@ -1,0 +1,95 @@
+"""Opening the receiver's port: dual stack, patient with a port that is taken for a moment, clear when it stays so."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+from typing import Any
+
+from receivers.errors import ReceiverError
+
+_RETRY_EVERY_S = 0.25
+_NO_IPV6 = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT})
+
+
+class ListenError(ReceiverError):
+    """The port could not be opened."""
+
+    def __init__(self, endpoint: str, cause: OSError) -> None:
+        super().__init__(endpoint, cause)
+        self.endpoint = endpoint
+        self.cause = cause
+
+    def __str__(self) -> str:
+        text = f"cannot listen on {self.endpoint}: {self.cause.strerror or self.cause}".lower()
+        if self.cause.errno == errno.EADDRINUSE:
+            text += (
+                "; another process listens there, or holds it for an outgoing connection (ports from 32768 to 60999 are"
+                " given out for these): stop it, reserve the port with net.ipv4.ip_local_reserved_ports, or set another"
+                " endpoint"
+            )
+        return text
+
+
+# Any: grpc ships no types.
+async def listen(server: Any, endpoint: str, retry_for_s: float) -> int:
+    """Add `endpoint` ("host:port", "[ipv6]:port") to the grpc.aio `server` and return the port.
+
+    A port in use is tried again for `retry_for_s` seconds: 55678 lies in Linux's ephemeral range, where an outgoing
+    connection can hold it for a moment (opencensus.md 4.17).
+
+    Raises:
+        ListenError: it cannot be opened.
+    """
+    host, _, port = endpoint.rpartition(":")
+    deadline = asyncio.get_running_loop().time() + retry_for_s
+    while True:
+        try:
+            address = await _usable_address(host.strip("[]"), int(port))
+            return _add(server, address)
+        except OSError as error:
+            late = asyncio.get_running_loop().time() >= deadline
+            if error.errno != errno.EADDRINUSE or late:
+                raise ListenError(endpoint, error) from error
+        await asyncio.sleep(_RETRY_EVERY_S)
+
+
+def _add(server: Any, address: str) -> int:
+    try:
+        port: int = server.add_insecure_port(address)
+    except RuntimeError as error:
+        # grpc does not say why; the port was free a moment ago, so somebody was faster.
+        raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE)) from error
+    return port
+
+
+async def _usable_address(host: str, port: int) -> str:
+    """Return the address to give to grpc; the IPv4 wildcard stands in for the other where IPv6 is off.
+
+    Raises:
+        OSError: it cannot be bound, and why, which grpc would not tell.
+    """
+    if host in {"", "::"}:
+        try:
+            _try_bind(socket.AF_INET6, ("::", port))
+        except OSError as error:
+            if error.errno not in _NO_IPV6:
+                raise
+            host = "0.0.0.0"  # noqa: S104  # the wildcard was asked for
+        else:
+            return f"[::]:{port}"
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    family, _, _, _, address = found[0]
+    _try_bind(family, address)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _try_bind(family: int, address: Any) -> None:
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6 and address[0] == "::":
+            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        probe.bind(address)

@@ -1,0 +1,222 @@
+"""The OpenCensus gRPC server: three bidirectional streams per sidecar, two of them silent (opencensus.md 1, 2).
+
+Nothing is ever sent on any stream (1.1), and nothing but a missing Node ends one from this side (2.5): every error is
+counted by its `Refusal` and the stream goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import urllib.parse
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import grpc
+import structlog
+
+from receivers.consumer import Clock, Consumer, Count, Presence, Sender
+from receivers.errors import ConsumeError, DecodeError
+from receivers.opencensus.decode import Decoder
+from receivers.opencensus.listening import listen
+from receivers.opencensus.refusals import Refusal
+from receivers.opencensus.stream import FirstMessageError, StreamState
+
+log = structlog.get_logger(__name__)
+
+METRICS_SERVICE = "opencensus.proto.agent.metrics.v1.MetricsService"
+TRACE_SERVICE = "opencensus.proto.agent.trace.v1.TraceService"
+DEFAULT_MAX_RECV_MSG_SIZE_BYTES = 16 * 1024 * 1024
+DEFAULT_BIND_RETRY_S = 5.0
+_LOG_EVERY_MS = 10_000
+
+_OPTIONS = (
+    # C-core cancels calls at random above 1,000 waiting ones: a fleet that reconnects loses streams (4.9).
+    ("grpc.server.max_pending_requests", 1_000_000),
+    ("grpc.server.max_pending_requests_hard_limit", 2_000_000),
+    ("grpc.server_max_unrequested_time_in_server", 300),
+    # Notice pods that vanish without FIN; the server never sends data, so pings must not wait for any (1.3).
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.http2.max_pings_without_data", 0),
+    # Two servers must not share a port unnoticed.
+    ("grpc.so_reuseport", 0),
+)
+
+# Any: grpc ships no types.
+Context = Any
+
+
+class OpenCensusServer:
+    """Receives metrics from daprd sidecars and hands them to `consumer`.
+
+    Everything runs on the event loop of the caller of `start`. `count` gets `Refusal` members as reasons.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        consumer: Consumer,
+        presence: Presence,
+        clock: Clock,
+        count: Count,
+        *,
+        max_recv_msg_size_bytes: int = DEFAULT_MAX_RECV_MSG_SIZE_BYTES,
+        bind_retry_s: float = DEFAULT_BIND_RETRY_S,
+    ) -> None:
+        self._endpoint = endpoint
+        self._consumer = consumer
+        self._presence = presence
+        self._clock = clock
+        self._count = count
+        self._options = (*_OPTIONS, ("grpc.max_receive_message_length", max_recv_msg_size_bytes))
+        self._bind_retry_s = bind_retry_s
+        self._decoder = Decoder(count)
+        self._server: Any = None  # grpc ships no types
+        self._stopping = False
+        self._streams: set[asyncio.Task[Any]] = set()  # of any result: grpc owns them
+        self._logged_at_ms = -_LOG_EVERY_MS
+        self.active_streams = 0
+        """Open metrics streams: one for each connected sidecar."""
+
+    async def start(self) -> int:
+        """Listen and return the port.
+
+        Raises:
+            ListenError: the endpoint cannot be opened.
+        """
+        self._stopping = False
+        server = grpc.aio.server(options=self._options)
+        server.add_generic_rpc_handlers(self._handlers())
+        port = await listen(server, self._endpoint, self._bind_retry_s)
+        await server.start()
+        self._server = server
+        return port
+
+    async def stop(self, grace_s: float = 1.0) -> None:
+        """Take no more calls and end all streams with OK, at the latest after `grace_s` seconds; idempotent."""
+        server, self._server = self._server, None
+        if server is None:
+            return
+        self._stopping = True
+        stopped = asyncio.create_task(server.stop(grace_s))
+        await asyncio.sleep(0)  # the port closes first
+        for stream in tuple(self._streams):
+            stream.cancel()
+        await stopped
+
+    def set_consumer(self, consumer: Consumer) -> None:
+        """Hand the batches from now on to `consumer`: a reload keeps the streams."""
+        self._consumer = consumer
+
+    def _handlers(self) -> tuple[Any, ...]:
+        """Return handlers that get and give raw bytes."""
+        stream = grpc.stream_stream_rpc_method_handler
+        generic = grpc.method_handlers_generic_handler
+        return (
+            generic(METRICS_SERVICE, {"Export": stream(self._export)}),
+            generic(TRACE_SERVICE, {"Export": stream(self._hold), "Config": stream(self._hold)}),
+        )
+
+    async def _export(self, _requests: Any, context: Context) -> None:
+        await self._until_stop(self._read_metrics, context)
+
+    async def _hold(self, _requests: Any, context: Context) -> None:
+        await self._until_stop(_discard, context)
+
+    async def _until_stop(
+        self, read: Callable[[Context], Awaitable[None]], context: Context
+    ) -> None:
+        """Run `read` until the client goes away or `stop` cancels it, which ends the stream with OK."""
+        task = asyncio.current_task()
+        if task is None or self._stopping:
+            return
+        self._streams.add(task)
+        try:
+            await read(context)
+        except asyncio.CancelledError:
+            if not self._stopping:
+                raise
+            task.uncancel()  # it was `stop`: returning is what ends the stream with OK
+        finally:
+            self._streams.discard(task)
+
+    async def _read_metrics(self, context: Context) -> None:
+        state = StreamState(self._decoder, peer_address(context.peer()))
+        messages = 0
+        with self._present() as be_present:
+            while (raw := await context.read()) is not grpc.aio.EOF:
+                messages += 1
+                try:
+                    self._receive(state, raw, be_present)
+                except FirstMessageError as error:
+                    self._count(Refusal.NO_NODE, 1)
+                    await context.abort(grpc.StatusCode.UNKNOWN, str(error))
+        if messages == 1:
+            self._count(Refusal.ONE_MESSAGE_STREAM, 1)
+
+    @contextmanager
+    def _present(self) -> Iterator[Callable[[Sender, int], None]]:
+        """Give a function that tells Presence who sends the stream; the end of the block closes the last sender."""
+        present: Sender | None = None
+
+        def be_present(sender: Sender, at_ms: int) -> None:
+            nonlocal present
+            if sender != present:
+                if present is not None:
+                    self._presence.closed(present, at_ms)
+                present = sender
+                self._presence.opened(sender, at_ms)
+
+        self.active_streams += 1
+        try:
+            yield be_present
+        finally:
+            self.active_streams -= 1
+            if present is not None:
+                self._presence.closed(present, self._clock())
+
+    def _receive(
+        self, state: StreamState, raw: bytes, be_present: Callable[[Sender, int], None]
+    ) -> None:
+        """Hand on one message; all that can go wrong with it is counted here, but for a wrong first message."""
+        at_ms = self._clock()
+        try:
+            batch = state.receive(raw, at_ms)
+        except DecodeError:
+            self._count(Refusal.UNDECODABLE_MESSAGE, 1)
+            return
+        if state.sender is not None:
+            be_present(state.sender, at_ms)
+        if batch is None:
+            return
+        self._presence.reported(batch.sender, at_ms)
+        try:
+            self._consumer.consume(batch)
+        except ConsumeError:
+            self._count(Refusal.CONSUMER_ERROR, 1)
+        except Exception:  # the top of a stream's task: no message ends it
+            self._count(Refusal.CONSUMER_ERROR, 1)
+            if at_ms - self._logged_at_ms >= _LOG_EVERY_MS:
+                self._logged_at_ms = at_ms
+                log.exception("consumer failed", sender=str(batch.sender))
+
+
+async def _discard(context: Context) -> None:
+    while await context.read() is not grpc.aio.EOF:
+        pass
+
+
+def peer_address(peer: str) -> str:
+    """Return the IP address, without port, of a gRPC peer such as "ipv4:10.0.0.1:4711" or "ipv6:%5B::1%5D:4711"."""
+    scheme, _, rest = urllib.parse.unquote(peer).partition(":")
+    if scheme not in {"ipv4", "ipv6"}:
+        return peer
+    host = rest.rpartition(":")[0].strip("[]")
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)

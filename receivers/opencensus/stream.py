@@ -1,0 +1,127 @@
+"""One MetricsService/Export stream: Node and Resource carried from message to message (opencensus.md 2.2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from receivers.consumer import Batch, Sender
+from receivers.errors import DecodeError, ReceiverError
+from receivers.model import Metric, Resource, ResourceMetrics, Scope, ScopeMetrics
+from receivers.opencensus import schema
+from receivers.opencensus.decode import Decoder, Layout, WirePoints
+from receivers.opencensus.node import NodeParts, decode_node, decode_resource, sender_identity
+from receivers.opencensus.refusals import Refusal
+
+MAX_METRIC_RESOURCES = 64
+_SCOPE = Scope()
+
+
+class FirstMessageError(ReceiverError):
+    """A stream whose first message does not say who sends it; the text is the collector's."""
+
+    def __str__(self) -> str:
+        return "protocol violation: Export's first message must have a Node"
+
+
+class StreamState:
+    """What one stream has said so far.
+
+    `peer` is the sender's IP address, its identity if its Node names no process.
+    """
+
+    def __init__(self, decoder: Decoder, peer: str) -> None:
+        self._decoder = decoder
+        self._peer = peer
+        self._node_bytes: bytes | None = None
+        self._node: NodeParts | None = None
+        self._resource_bytes = b""
+        self._resource = Resource()
+        self._metric_resources: dict[bytes, Resource] = {}
+        self.sender: Sender | None = None
+
+    def receive(self, raw: bytes, at_ms: int) -> Batch | None:
+        """Return what the next message of the stream holds, None if it carries no metrics.
+
+        Raises:
+            FirstMessageError: no message has had a Node yet, and this one has none either.
+            DecodeError: message, Node or Resource are no protobuf; the stream stands as it stood before.
+        """
+        try:
+            request = schema.RequestParts.FromString(raw)
+        except schema.WireError as error:
+            raise DecodeError("OpenCensus metrics request", str(error)) from error
+        self._carry_over(
+            request.node if request.HasField("node") else None,
+            request.resource if request.HasField("resource") else None,
+        )
+        metrics = request.metrics
+        if not metrics or self.sender is None:
+            return None
+        return Batch(self.sender, at_ms, self._groups(metrics))
+
+    def _carry_over(self, node_bytes: bytes | None, resource_bytes: bytes | None) -> None:
+        """Take over Node and Resource where the message has them; the same bytes keep the same `Resource`."""
+        if node_bytes is None:
+            node_bytes = self._node_bytes
+        if node_bytes is None:
+            raise FirstMessageError
+        if resource_bytes is None:
+            resource_bytes = self._resource_bytes
+        if node_bytes == self._node_bytes and resource_bytes == self._resource_bytes:
+            return
+        node = self._node
+        if node is None or node_bytes != self._node_bytes:
+            node = decode_node(node_bytes)
+        resource = decode_resource(node, resource_bytes)
+        if node is not self._node:
+            self._metric_resources.clear()
+            self.sender = Sender("opencensus", sender_identity(node, self._peer))
+        self._node_bytes, self._node = node_bytes, node
+        self._resource_bytes, self._resource = resource_bytes, resource
+
+    # Any: a repeated field of message objects; protobuf ships no types.
+    def _groups(self, metrics: Any) -> list[ResourceMetrics]:
+        """Return the metrics of the stream's resource first, then each with a resource of its own (3.1)."""
+        decoder = self._decoder
+        layout_of = decoder.layout
+        shared: list[Metric] = []
+        groups: list[ResourceMetrics] = []
+        for metric in metrics:
+            layout = layout_of(metric.metric_descriptor)
+            if not isinstance(layout, Layout):
+                self._refuse(metric, layout)
+            elif metric.HasField("resource"):
+                group = self._own_group(metric, layout)
+                if group is not None:
+                    groups.append(group)
+            else:
+                shared.append(Metric(layout.header, WirePoints(decoder, layout, metric)))
+        if shared:
+            groups.insert(0, ResourceMetrics(self._resource, [ScopeMetrics(_SCOPE, shared)]))
+        return groups
+
+    def _refuse(self, metric: Any, reason: Refusal) -> None:
+        if not metric.HasField("metric_descriptor"):
+            reason = Refusal.NO_DESCRIPTOR
+        self._decoder.count(reason, 1)
+
+    def _own_group(self, metric: Any, layout: Layout) -> ResourceMetrics | None:
+        """Return the group of a metric with a resource of its own, which replaces the stream's, not the Node."""
+        raw: bytes = metric.resource
+        resource = self._metric_resources.get(raw)
+        if resource is None:
+            try:
+                resource = decode_resource(self._node_parts(), raw)
+            except DecodeError:
+                self._decoder.count(Refusal.UNDECODABLE_METRIC, 1)
+                return None
+            if len(self._metric_resources) >= MAX_METRIC_RESOURCES:
+                self._metric_resources.clear()
+                self._decoder.count(Refusal.CACHE_CLEARED, 1)
+            self._metric_resources[raw] = resource
+        points = WirePoints(self._decoder, layout, metric)
+        return ResourceMetrics(resource, [ScopeMetrics(_SCOPE, [Metric(layout.header, points)])])
+
+    def _node_parts(self) -> NodeParts:
+        assert self._node is not None  # noqa: S101  # receive() lets no metric pass without a Node
+        return self._node
