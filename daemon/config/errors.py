@@ -1,7 +1,8 @@
 """Errors of the configuration.
 
-ConfigError            one mistake, at a key path
-InvalidConfigurationError           all mistakes of one file, with positions
+ConfigError                    one mistake, at a key path
+  UnknownKeyError              a key that does not exist there
+InvalidConfigurationError      all mistakes of one file, with positions
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ class ConfigError(Exception):
 
     def __str__(self) -> str:
         return f"{'.'.join(map(str, self.path))}: {self.expected}"
+
+
+class UnknownKeyError(ConfigError):
+    """A key that does not exist there: its place is the key itself, not its value."""
 
 
 class InvalidConfigurationError(Exception):

@@ -1,0 +1,126 @@
+"""A configuration file to a checked `Config`: what is absent takes its default, every mistake is reported at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from daemon.config.components import read_components
+from daemon.config.document import MAX_CHARACTERS, Value, parse_document
+from daemon.config.errors import ConfigError, InvalidConfigurationError, KeyPath
+from daemon.config.fields import shown
+from daemon.config.findings import Findings
+from daemon.config.marks import Marks
+from daemon.config.schema import COMPONENTS, Config
+from daemon.config.validation import unknown_key
+from daemon.config.wiring import read_service
+
+BUILT_IN = "built-in configuration"
+HELM_ROOT = ("opentelemetry-collector", "alternateConfig")
+"""Where the walk-through's Helm values hold the configuration."""
+
+
+_TOP_LEVEL = (*COMPONENTS, "service")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedConfig:
+    """A checked configuration, where its parts stand in the file, and what is odd but allowed."""
+
+    config: Config
+    marks: Marks
+    warnings: tuple[str, ...] = ()
+
+    def invalid(self, errors: Iterable[ConfigError]) -> InvalidConfigurationError:
+        """Return mistakes that building the components brought to light as one error, with positions."""
+        return InvalidConfigurationError(_render(self.marks, errors))
+
+
+def load_config(source: Path | str | None, environ: Mapping[str, str]) -> LoadedConfig:
+    """Return the configuration in a file (`Path`), a text (`str`), or the built-in one (None).
+
+    Raises:
+        InvalidConfigurationError: it cannot be read or is wrong; holds every mistake, with its position.
+    """
+    if source is None:
+        return parse_config("", environ, name=BUILT_IN)
+    if isinstance(source, str):
+        return parse_config(source, environ)
+    return parse_config(_read_file(source), environ, name=str(source))
+
+
+def parse_config(
+    text: str, environ: Mapping[str, str], *, name: str = "configuration"
+) -> LoadedConfig:
+    """Return the configuration that `text` holds; `name` stands for the file in messages.
+
+    Raises:
+        InvalidConfigurationError: it is wrong; holds every mistake, with its position.
+    """
+    document = parse_document(name, text, environ)
+    findings = Findings(mistakes=document.mistakes, warnings=document.warnings)
+    top, root = _unwrapped(document.value, findings)
+    marks = document.marks.below(root)
+    fatal = any(not error.path for error in document.mistakes)
+    config = None if fatal else _read_config(top, findings)
+    if config is None or findings.mistakes:
+        raise InvalidConfigurationError(_render(marks, findings.mistakes))
+    return LoadedConfig(config=config, marks=marks, warnings=_render(marks, findings.warnings))
+
+
+def _read_file(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(4 * MAX_CHARACTERS + 1)
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise InvalidConfigurationError([f"{path}:{line}: expected UTF-8 text"]) from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InvalidConfigurationError([f"{path}: cannot be read: {reason}"]) from error
+
+
+def _unwrapped(value: Value, findings: Findings) -> tuple[Value, KeyPath]:
+    """Return the configuration in Helm values of the walk-through's chart and where it stands, or `value` itself."""
+    chart, key = HELM_ROOT
+    inner = value.get(chart) if isinstance(value, dict) else None
+    if not isinstance(value, dict) or not isinstance(inner, dict) or key not in inner:
+        return value, ()
+    ignored = [
+        *value.keys() - {chart},
+        *(f"{chart}.{other}" for other in inner.keys() - {key, "enabled"}),
+    ]
+    if ignored:
+        findings.warn(
+            (), f"Helm values have no effect here but {chart}.{key}: {', '.join(sorted(ignored))}"
+        )
+    return inner[key], HELM_ROOT
+
+
+def _read_config(top: Value, findings: Findings) -> Config | None:
+    if top is None:
+        top = {}
+    if not isinstance(top, dict):
+        findings.mistake((), f"expected a mapping with {', '.join(_TOP_LEVEL)}, got {shown(top)}")
+        return None
+    findings.mistakes += [unknown_key((key,), _TOP_LEVEL) for key in top if key not in _TOP_LEVEL]
+    defined = {section: read_components(section, top, findings) for section in COMPONENTS}
+    service = read_service(top.get("service"), defined, findings)
+    if findings.mistakes:
+        return None
+    sections: dict[str, Any] = {section: part.configs for section, part in defined.items()}
+    return Config(
+        **sections, service=service
+    )  # Any: each section holds its own components, by COMPONENTS
+
+
+def _render(marks: Marks, errors: Iterable[ConfigError]) -> tuple[str, ...]:
+    """Return one line for each error, in the order of the file; a value is reported once."""
+    first: dict[tuple[KeyPath, int | None], ConfigError] = {}
+    for error in errors:
+        first.setdefault((error.path, error.offset), error)
+    in_order = sorted(first.values(), key=lambda error: (marks.place_of(error), str(error)))
+    return tuple(dict.fromkeys(marks.render(error) for error in in_order))

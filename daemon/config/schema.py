@@ -1,0 +1,56 @@
+"""The whole configuration: components by id, and the kinds of component there are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from daemon.config.filter import FilterConfig
+from daemon.config.health_check import HealthCheckConfig
+from daemon.config.keda_scaler import KedaScalerConfig
+from daemon.config.opencensus import OpenCensusConfig
+from daemon.config.service import ServiceConfig
+from daemon.config.windows import WindowsConfig
+
+ReceiverConfig = OpenCensusConfig
+ProcessorConfig = FilterConfig
+ExporterConfig = WindowsConfig
+ExtensionConfig = KedaScalerConfig | HealthCheckConfig
+ComponentConfig = ReceiverConfig | ProcessorConfig | ExporterConfig | ExtensionConfig
+
+COMPONENTS: Mapping[str, Mapping[str, type[ComponentConfig]]] = MappingProxyType(
+    {
+        "receivers": {"opencensus": OpenCensusConfig},
+        "processors": {"filter": FilterConfig},
+        "exporters": {"windows": WindowsConfig},
+        "extensions": {"keda_scaler": KedaScalerConfig, "health_check": HealthCheckConfig},
+    }
+)
+"""Section -> component type -> its settings: everything this release has."""
+
+DEFAULT_COMPONENTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "receivers": ("opencensus",),
+        "processors": (),
+        "exporters": ("windows",),
+        "extensions": ("keda_scaler", "health_check"),
+    }
+)
+"""What a section that is absent stands for (DESIGN 5)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """A checked configuration: components by id (`type` or `type/name`), and what of them runs."""
+
+    receivers: Mapping[str, ReceiverConfig]
+    processors: Mapping[str, ProcessorConfig]
+    exporters: Mapping[str, ExporterConfig]
+    extensions: Mapping[str, ExtensionConfig]
+    service: ServiceConfig
+
+
+def component_type(component_id: str) -> str:
+    """Return the type of a component: `filter` for `filter/dapr`."""
+    return component_id.partition("/")[0]

@@ -1,0 +1,45 @@
+"""Settings of the windows: `exporters.windows`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
+from daemon.config.fields import Count, DurationMs, rejected, shown
+
+
+class HistogramBuckets(StrEnum):
+    """Whether the buckets of histograms are kept as series (DESIGN 3.5)."""
+
+    AUTO = "auto"
+    """Once a query has named them."""
+    ALWAYS = "true"
+    NEVER = "false"
+
+
+def _parse_buckets(value: object) -> HistogramBuckets:
+    if isinstance(value, HistogramBuckets):
+        return value
+    if isinstance(value, bool):
+        return HistogramBuckets.ALWAYS if value else HistogramBuckets.NEVER
+    if value == "auto":
+        return HistogramBuckets.AUTO
+    raise rejected(f"expected auto, true or false, got {shown(value)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowsConfig:
+    """What users write below `exporters.windows`."""
+
+    retention: DurationMs = 300_000
+    """How long a sample stays, and the lookback of PromQL; 0 keeps by count only."""
+    settle_for: DurationMs = 65_000
+    """After start, for how long no answer is given that senders may not have reached yet (keda.md 6.3.6)."""
+    max_series: Count = 200_000
+    """Series remembered at once; beyond it ended series go first, then new ones are refused."""
+    histogram_buckets: Annotated[HistogramBuckets, BeforeValidator(_parse_buckets)] = (
+        HistogramBuckets.AUTO
+    )
