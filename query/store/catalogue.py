@@ -1,0 +1,73 @@
+"""Series by sender and labels: one object for equal label sets, and which of them live senders share."""
+
+from __future__ import annotations
+
+from query.labels import Labels
+from query.store.rows import Series
+
+Shared = dict[str, Series]
+"""Series with equal labels, by their sender's name, oldest first."""
+
+
+class Catalogue:
+    """Finds a series by sender and labels.
+
+    Nearly every label set belongs to one sender: it maps to the series itself, and to a dict only where it is shared.
+    Equal pairs of label name and value are kept once.
+    """
+
+    def __init__(self) -> None:
+        self._by_labels: dict[Labels, Series | Shared] = {}
+        self._pairs: dict[tuple[str, str], tuple[str, str]] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_labels)
+
+    def get(self, sender: str, labels: Labels) -> Series | None:
+        """Return the series, or None."""
+        found = self._by_labels.get(labels)
+        if found is None or isinstance(found, dict):
+            return None if found is None else found.get(sender)
+        return found if found.sender.name == sender else None
+
+    def sharing(self, labels: Labels) -> list[Series]:
+        """Return all series with these labels, oldest first."""
+        found = self._by_labels.get(labels)
+        if found is None:
+            return []
+        return list(found.values()) if isinstance(found, dict) else [found]
+
+    def intern(self, labels: Labels) -> Labels:
+        """Return `labels` made of pairs that other label sets use too."""
+        twin = self._by_labels.get(labels)
+        if twin is not None:
+            return next(iter(twin.values())).labels if isinstance(twin, dict) else twin.labels
+        return tuple([self._pairs.setdefault(pair, pair) for pair in labels])
+
+    def add(self, series: Series) -> None:
+        """Remember `series`."""
+        found = self._by_labels.get(series.labels)
+        if found is None:
+            self._by_labels[series.labels] = series
+        elif isinstance(found, dict):
+            found[series.sender.name] = series
+        else:
+            self._by_labels[series.labels] = {
+                found.sender.name: found,
+                series.sender.name: series,
+            }
+
+    def remove(self, series: Series) -> None:
+        """Forget `series`."""
+        found = self._by_labels[series.labels]
+        if not isinstance(found, dict):
+            del self._by_labels[series.labels]
+            return
+        del found[series.sender.name]
+        if len(found) == 1:
+            (self._by_labels[series.labels],) = found.values()
+
+    def forget_pairs(self, in_use: int) -> None:
+        """Drop the shared pairs once there are far more than `in_use`; they come back as they are used."""
+        if len(self._pairs) > 2 * in_use + 1024:
+            self._pairs.clear()

@@ -1,0 +1,121 @@
+"""Which rows carry which labels: postings per (label, value), and the matched rows of recent questions."""
+
+from __future__ import annotations
+
+from array import array
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
+
+import numpy as np
+
+from query.labels import Labels, Matcher, MatchOp
+from query.queryable import BoolArray, Int64Array
+
+MAX_CACHED_QUESTIONS = 256
+
+_EVERYTHING = ("", "")
+"""Stands for the posting of all rows; no label has an empty name."""
+
+Question = tuple[tuple[str, MatchOp, str], ...]
+Posting: TypeAlias = "array[int]"
+
+
+class Index:
+    """Label sets of rows and their inversion.
+
+    A posting is an array of C ints: with 100,000 series of 7 labels a set of Python integers would be larger than the
+    samples. Rows are removed many at a time, which costs one pass over the postings they are in.
+    """
+
+    def __init__(self) -> None:
+        self.changes = 0
+        """Counts additions and removals; what was matched at another count is out of date."""
+        self._postings: dict[str, dict[str, Posting]] = {}
+        self._size = 0
+        self._matched: OrderedDict[Question, tuple[int, Int64Array]] = OrderedDict()
+
+    def add(self, row: int, labels: Labels) -> None:
+        """Remember that `row` carries `labels`."""
+        self.changes += 1
+        self._size = max(self._size, row + 1)
+        for name, value in (_EVERYTHING, *labels):
+            values = self._postings.setdefault(name, {})
+            posting = values.get(value)
+            if posting is None:
+                posting = values[value] = array("i")
+            posting.append(row)
+
+    def remove(self, rows: Iterable[tuple[int, Labels]]) -> None:
+        """Forget rows, each with the labels it was added with."""
+        gone: dict[tuple[str, str], list[int]] = {}
+        for row, labels in rows:
+            for pair in (_EVERYTHING, *labels):
+                gone.setdefault(pair, []).append(row)
+        if not gone:
+            return
+        self.changes += 1
+        removed = np.zeros(self._size, dtype=np.bool_)
+        removed[gone[_EVERYTHING]] = True
+        for (name, value), some in gone.items():
+            values = self._postings[name]
+            if len(some) == len(values[value]):
+                del values[value]
+                if not values:
+                    del self._postings[name]
+                continue
+            posting = np.frombuffer(values[value], dtype=np.intc)
+            values[value] = array("i", posting[~removed[posting]].tobytes())
+
+    def match(self, matchers: Sequence[Matcher]) -> Int64Array:
+        """Return the rows that match, ascending; the array is shared and must not be changed."""
+        question = tuple([(matcher.name, matcher.op, matcher.value) for matcher in matchers])
+        found = self._matched.get(question)
+        if found is not None and found[0] == self.changes:
+            self._matched.move_to_end(question)
+            return found[1]
+        rows = self._search(matchers)
+        self._matched[question] = (self.changes, rows)
+        self._matched.move_to_end(question)
+        if len(self._matched) > MAX_CACHED_QUESTIONS:
+            self._matched.popitem(last=False)
+        return rows
+
+    def _search(self, matchers: Sequence[Matcher]) -> Int64Array:
+        """Intersect postings, beginning with the shortest."""
+        wanted = [self._wanted(matcher) for matcher in matchers if not matcher.accepts("")]
+        unwanted = [self._unwanted(matcher) for matcher in matchers if matcher.accepts("")]
+        if not wanted:
+            everything = self._postings.get("", {}).get("")
+            wanted = [_rows([everything] if everything else [])]
+        wanted.sort(key=len)
+        rows = wanted[0]
+        for others in wanted[1:]:
+            rows = rows[self._mask(others)[rows]]
+        for others in unwanted:
+            if len(others):
+                rows = rows[~self._mask(others)[rows]]
+        return np.sort(rows)
+
+    def _wanted(self, matcher: Matcher) -> Int64Array:
+        """Return the rows whose value `matcher` accepts."""
+        values = self._postings.get(matcher.name, {})
+        if matcher.op is MatchOp.EQUAL:
+            posting = values.get(matcher.value)
+            return _rows([posting] if posting else [])
+        return _rows([posting for value, posting in values.items() if matcher.accepts(value)])
+
+    def _unwanted(self, matcher: Matcher) -> Int64Array:
+        """Return the rows whose value `matcher`, which accepts a missing label, does not accept."""
+        values = self._postings.get(matcher.name, {})
+        return _rows([posting for value, posting in values.items() if not matcher.accepts(value)])
+
+    def _mask(self, rows: Int64Array) -> BoolArray:
+        mask = np.zeros(self._size, dtype=np.bool_)
+        mask[rows] = True
+        return mask
+
+
+def _rows(postings: Sequence[Posting]) -> Int64Array:
+    """Return the rows of all `postings`, as a copy."""
+    return np.frombuffer(b"".join(postings), dtype=np.intc).astype(np.int64)

@@ -1,0 +1,169 @@
+"""The way of a message into the rings: what is late, what is a reset, what is only rounding."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from query.queryable import NO_TIME, BoolArray, Float64Array, Int64Array
+from query.store.ring import STALE, Rings, Rows, is_stale
+from query.store.rows import LOOK_FIRST, NO_ROW, RowTable
+from query.store.senders import Sender
+
+MAX_FUTURE_MS = 600_000
+"""Samples this far ahead of the corrected clock are refused (keda.md 6.3.5)."""
+ROUNDING = 1e-9
+"""A counter that drops by less than this part of its value has not been reset (opencensus.md 4.4)."""
+MAX_REPEATS = 256
+"""Samples of one series in one message; older ones count as late."""
+
+
+class Intake:
+    """Writes messages into rings; `counters` is shared with the store."""
+
+    def __init__(
+        self, rows: RowTable, rings: Rings, counters: Counter[str], retention_ms: int
+    ) -> None:
+        self._rows = rows
+        self._rings = rings
+        self._counters = counters
+        self._retention_ms = retention_ms
+
+    def append(
+        self,
+        sender: Sender,
+        at_ms: int,
+        rows: list[int],
+        times_ms: Int64Array,
+        values: Float64Array,
+    ) -> int:
+        """Store one message; times are corrected already and the arrays are the callee's. Return samples stored."""
+        where = np.array(rows, dtype=np.int64)
+        ahead = times_ms > at_ms + MAX_FUTURE_MS
+        if np.count_nonzero(ahead):
+            self._counters["future"] += int(np.count_nonzero(ahead))
+            where, times_ms, values = where[~ahead], times_ms[~ahead], values[~ahead]
+        if len(set(rows)) == len(rows):
+            return self._once(sender, at_ms, where, times_ms, values)
+        return sum(
+            self._once(sender, at_ms, where[part], times_ms[part], values[part])
+            for part in self._rounds(where, times_ms)
+        )
+
+    def _rounds(self, rows: Rows, times_ms: Int64Array) -> list[Rows]:
+        """Cut a message into parts that hold each row once, a row's samples in time order (opencensus.md 4.7)."""
+        order = np.lexsort((times_ms, rows))
+        _, firsts, counts = np.unique(rows[order], return_index=True, return_counts=True)
+        rounds = np.arange(len(rows)) - np.repeat(firsts, counts)
+        surplus = np.repeat(counts - MAX_REPEATS, counts)
+        self._counters["late"] += int(np.count_nonzero(rounds < surplus))
+        rounds -= np.maximum(surplus, 0)
+        return [order[rounds == number] for number in range(int(rounds.max(initial=-1)) + 1)]
+
+    def _once(
+        self, sender: Sender, at_ms: int, rows: Rows, times_ms: Int64Array, values: Float64Array
+    ) -> int:
+        """Append one sample to each of `rows`, all different."""
+        table = self._rows
+        if np.count_nonzero(times_ms <= table.gate_ms.take(rows)):
+            rows, times_ms, values = self._sort_out(sender, at_ms, rows, times_ms, values)
+        lower = values < table.last_value.take(rows)
+        if np.count_nonzero(lower):
+            values = self._hold(rows, values, lower & table.is_counter.take(rows))
+        self._push(at_ms, rows, times_ms, values)
+        return len(rows)
+
+    def _push(self, at_ms: int, rows: Rows, times_ms: Int64Array, values: Float64Array) -> None:
+        self._write(at_ms, rows, times_ms, values)
+        self._rows.gate_ms[rows] = times_ms
+        self._rows.last_value[rows] = values
+
+    def _write(self, at_ms: int, rows: Rows, times_ms: Int64Array, values: Float64Array) -> None:
+        keep_after_ms = at_ms - self._retention_ms if self._retention_ms else NO_TIME
+        lost = self._rings.push(rows, times_ms, values, keep_after_ms)
+        if lost:
+            self._counters["overwritten"] += lost
+
+    def _sort_out(
+        self, sender: Sender, at_ms: int, rows: Rows, times_ms: Int64Array, values: Float64Array
+    ) -> tuple[Rows, Int64Array, Float64Array]:
+        """Prepare rows that must be looked at first; leave out and count what is not newer than the newest."""
+        table = self._rows
+        for i in np.flatnonzero(table.gate_ms.take(rows) == LOOK_FIRST).tolist():
+            self._look(sender, at_ms, int(rows[i]), int(times_ms[i]))
+        gate_ms = table.gate_ms.take(rows)
+        late = times_ms <= gate_ms
+        same = (times_ms == gate_ms) & (values == table.last_value.take(rows))
+        self._counters["duplicate"] += int(np.count_nonzero(same))
+        self._counters["late"] += int(np.count_nonzero(late & ~same))
+        return rows[~late], times_ms[~late], values[~late]
+
+    def _look(self, sender: Sender, at_ms: int, row: int, time_ms: int) -> None:
+        """Prepare `row` for a sample at `time_ms`: its first, the first after an end, or the first of a new start."""
+        table, one = self._rows, np.array([row])
+        declared_ms = int(table.declared_start_ms[row])
+        start_ms = NO_TIME if declared_ms == NO_TIME else declared_ms + sender.clock_offset_ms
+        if self._rings.held(one)[0] == 0:
+            table.gate_ms[row] = NO_TIME
+            table.start_ms[row] = start_ms if start_ms <= time_ms else NO_TIME
+            if table.is_counter[row]:
+                self._begin_at_zero(sender, at_ms, row, time_ms)
+        else:
+            newest_ms, newest = self._rings.newest(one)
+            table.gate_ms[row] = newest_ms[0]
+            if is_stale(newest)[0] and time_ms <= newest_ms[0]:
+                self._move_marker(row)
+            if table.restarted[row]:
+                self._restart(at_ms, row, start_ms, time_ms)
+        table.restarted[row] = False
+
+    def _begin_at_zero(self, sender: Sender, at_ms: int, row: int, time_ms: int) -> None:
+        """Put a 0 where the sender reported the metric without this row (keda.md 6.3.3 a, opencensus.md 4.5)."""
+        series = self._rows.at(row)
+        reported_ms = sender.zero_at_ms(series.name) if series else NO_TIME
+        if reported_ms == NO_TIME:
+            return
+        # On the sender's clock: the earlier report's lag is taken to be this one's.
+        zero_ms = reported_ms - (at_ms - time_ms)
+        if self._rows.start_ms[row] < zero_ms < time_ms:
+            self._zero(at_ms, row, zero_ms)
+
+    def _move_marker(self, row: int) -> None:
+        """Make room behind a stale marker that proved premature: put it right behind the newest value."""
+        newest_ms = self._rings.move_newest_back(row)
+        self._rows.gate_ms[row] = newest_ms
+
+    def _restart(self, at_ms: int, row: int, start_ms: int, time_ms: int) -> None:
+        """Make a counter's new start visible even if its value did not drop (opencensus.md 4.4, 4.5)."""
+        self._rows.last_value[row] = -np.inf
+        if self._rows.is_counter[row] and self._rows.gate_ms[row] < start_ms < time_ms:
+            self._zero(at_ms, row, start_ms)
+
+    def _zero(self, at_ms: int, row: int, time_ms: int) -> None:
+        self._push(at_ms, np.array([row]), np.array([time_ms]), np.zeros(1))
+        self._counters["zeros"] += 1
+
+    def _hold(self, rows: Rows, values: Float64Array, lower: BoolArray) -> Float64Array:
+        """Return `values` with the last value where a drop is no reset (opencensus.md 4.4)."""
+        last = self._rows.last_value.take(rows)
+        dips = lower & (values >= last - ROUNDING * np.abs(last))
+        counts = self._rows.count_row.take(rows)
+        sums = np.flatnonzero(lower & ~dips & (counts != NO_ROW))
+        held = dips.copy()
+        if len(sums):
+            fell = dict(zip(rows.tolist(), (lower & ~dips).tolist(), strict=True))
+            held[sums] = [not fell.get(count, True) for count in counts[sums].tolist()]
+        self._counters["dips"] += int(np.count_nonzero(dips))
+        self._counters["held_sums"] += int(np.count_nonzero(held)) - int(np.count_nonzero(dips))
+        return np.where(held, last, values)
+
+    def end(self, at_ms: int, rows: Rows) -> None:
+        """Append a stale marker at `at_ms` to each of `rows` that holds a sample (DESIGN 4.4)."""
+        rows = rows[self._rings.held(rows) > 0]
+        newest_ms, newest = self._rings.newest(rows)
+        fresh = ~is_stale(newest)
+        rows = rows[fresh]
+        times_ms = np.maximum(at_ms, newest_ms[fresh] + 1)
+        self._write(at_ms, rows, times_ms, np.repeat(STALE, len(rows)))
+        self._rows.gate_ms[rows] = LOOK_FIRST

@@ -1,0 +1,97 @@
+"""Selections: copies of the samples of matching rows, with their senders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from query.labels import Labels
+from query.queryable import BoolArray, Int64Array, Selection, Senders
+from query.store.ring import Rings
+from query.store.rows import RowTable
+from query.store.senders import SenderTable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Matched:
+    """What does not change between two questions while no series comes or goes."""
+
+    rows: Int64Array
+    labels: tuple[Labels, ...]
+    sender_numbers: Int64Array
+    """int64[k], ascending."""
+    sender_names: tuple[str, ...]
+    sender_index: Int64Array
+    """int64[n]: into the two above."""
+
+
+def describe(rows: Int64Array, table: RowTable, senders: SenderTable) -> Matched:
+    """Return labels and senders of `rows`."""
+    numbers, index = np.unique(table.sender_number[rows], return_inverse=True)
+    return Matched(
+        rows=rows,
+        labels=tuple([series.shown for row in rows.tolist() if (series := table.at(row))]),
+        sender_numbers=numbers,
+        sender_names=tuple([senders.at(number).name for number in numbers.tolist()]),
+        sender_index=index.astype(np.int64),
+    )
+
+
+def read(
+    matched: Matched,
+    table: RowTable,
+    rings: Rings,
+    senders: SenderTable,
+    *,
+    start_ms: int,
+    end_ms: int,
+    refused_at_ms: int,
+) -> Selection:
+    """Return the samples of `matched` in (start_ms, end_ms]; rows without any only where the sender is live."""
+    samples = rings.read(matched.rows, start_ms, end_ms)
+    live = senders.live.take(matched.sender_numbers)
+    known_until_ms = senders.known_until_ms.take(matched.sender_numbers)
+    interval_ms = senders.interval_ms.take(matched.sender_numbers)
+    selection = Selection(
+        labels=matched.labels,
+        times_ms=samples.times_ms,
+        values=samples.values,
+        counts=samples.counts,
+        start_ms=table.start_ms.take(matched.rows),
+        sender_index=matched.sender_index.copy(),
+        senders=Senders(
+            names=list(matched.sender_names),
+            live=live,
+            known_until_ms=known_until_ms,
+            report_interval_ms=interval_ms,
+        ),
+        refused_at_ms=refused_at_ms,
+    )
+    keep = live.take(matched.sender_index)
+    keep |= samples.counts > 0
+    return selection if keep.all() else _only(selection, keep)
+
+
+def _only(selection: Selection, keep: BoolArray) -> Selection:
+    """Return the rows of `selection` that `keep` names, and their senders."""
+    index = selection.sender_index[keep]
+    used = np.zeros(len(selection.senders.names), dtype=np.bool_)
+    used[index] = True
+    renumbered = np.cumsum(used) - 1
+    names, labels = selection.senders.names, selection.labels
+    return Selection(
+        labels=[labels[i] for i in np.flatnonzero(keep).tolist()],
+        times_ms=selection.times_ms[keep],
+        values=selection.values[keep],
+        counts=selection.counts[keep],
+        start_ms=selection.start_ms[keep],
+        sender_index=renumbered[index],
+        senders=Senders(
+            names=[names[i] for i in np.flatnonzero(used).tolist()],
+            live=selection.senders.live[used],
+            known_until_ms=selection.senders.known_until_ms[used],
+            report_interval_ms=selection.senders.report_interval_ms[used],
+        ),
+        refused_at_ms=selection.refused_at_ms,
+    )

@@ -1,0 +1,207 @@
+"""Samples of all series: one ring per series, all rings side by side in one pair of flat arrays.
+
+A ring is 16, 64, 256 or 1024 slots of the two arrays; it moves up to the next size while its oldest sample is still
+wanted (DESIGN 5). Rings of ended series are kept in a free list per size and used again, so that what comes and goes
+does not make the arrays grow. One pair of arrays for all sizes, because then one message is one fancy assignment and
+one query is one fancy read, whatever the sizes are.
+
+A trap: the stale marker is a NaN told from others by its bits. Storing and copying keep them, but any arithmetic, `x + 0`
+too, turns it into an ordinary NaN and may warn: drop stale samples by `is_stale` *before* computing.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from query.queryable import BoolArray, Float64Array, Int64Array
+
+RING_SIZES = (16, 64, 256, 1024)
+"""Powers of two, so that a position in a ring is a bit mask away."""
+
+STALE_BITS = 0x7FF0000000000002
+"""Prometheus's stale marker as the bits of a float64 (promql.md, staleness)."""
+STALE = np.array([STALE_BITS], dtype=np.uint64).view(np.float64)
+"""float64[1]: the stale marker; a Python float or a numpy scalar may lose its bits on the way."""
+
+_FIRST_CAPACITY = 256
+_FIRST_WIDTH = 8
+
+Rows = npt.NDArray[np.int64]
+ScalarT = TypeVar("ScalarT", bound=np.generic)
+
+
+def is_stale(values: Float64Array) -> BoolArray:
+    """Return which of `values` are stale markers, by their bits."""
+    return np.asarray(values.view(np.uint64) == STALE_BITS)
+
+
+class Samples(NamedTuple):
+    """Copies, one row per series: ascending in the first `counts[i]` columns, undefined behind them."""
+
+    times_ms: Int64Array
+    values: Float64Array
+    counts: Int64Array
+
+
+class Rings:
+    """The samples of every row; a row is a small integer that the caller hands out.
+
+    Rows are opened one by one; `push`, `read` and the others take arrays of rows. Times in a row ascend strictly: the
+    caller sees to it.
+    """
+
+    def __init__(self) -> None:
+        self._times = np.empty(_FIRST_CAPACITY, dtype=np.int64)
+        self._values = np.empty(_FIRST_CAPACITY, dtype=np.float64)
+        self._used = 0
+        self._free: dict[int, list[int]] = {size: [] for size in RING_SIZES}
+        self._base = np.zeros(0, dtype=np.int64)
+        self._mask = np.zeros(0, dtype=np.int64)
+        self._written = np.zeros(0, dtype=np.int64)
+
+    @property
+    def capacity(self) -> int:
+        """Samples that the arrays have room for."""
+        return len(self._times)
+
+    def reserve(self, rows: int) -> None:
+        """Make room for the rows 0 .. rows - 1."""
+        self._base = resized(self._base, rows)
+        self._mask = resized(self._mask, rows)
+        self._written = resized(self._written, rows)
+
+    def open(self, row: int, size: int = RING_SIZES[0]) -> None:
+        """Give `row` an empty ring."""
+        self._base[row] = self._allocate(size)
+        self._mask[row] = size - 1
+        self._written[row] = 0
+
+    def close(self, rows: Rows) -> None:
+        """Take the rings of `rows` back."""
+        for base, mask in zip(self._base[rows].tolist(), self._mask[rows].tolist(), strict=True):
+            self._free[mask + 1].append(base)
+
+    def push(
+        self, rows: Rows, times_ms: Int64Array, values: Float64Array, keep_after_ms: int
+    ) -> int:
+        """Append one sample to each of `rows`, all different; return how many wanted samples were overwritten.
+
+        A ring moves up while its oldest sample is later than `keep_after_ms`.
+        """
+        written, mask = self._written.take(rows), self._mask.take(rows)
+        at = self._base.take(rows)
+        at += written & mask
+        lost = 0
+        full = written > mask
+        if np.count_nonzero(full):
+            full &= self._times.take(at) > keep_after_ms
+            if np.count_nonzero(full):
+                lost = self._move_up(rows[full])
+                written = self._written.take(rows)
+                at = self._base.take(rows) + (written & self._mask.take(rows))
+        self._times[at] = times_ms
+        self._values[at] = values
+        written += 1
+        self._written[rows] = written
+        return lost
+
+    def move_newest_back(self, row: int) -> int:
+        """Set the newest sample's time to 1 ms after the one before it, and return that."""
+        base, mask, written = int(self._base[row]), int(self._mask[row]), int(self._written[row])
+        time_ms = int(self._times[base + (written - 2 & mask)]) + 1
+        self._times[base + (written - 1 & mask)] = time_ms
+        return time_ms
+
+    def newest(self, rows: Rows) -> tuple[Int64Array, Float64Array]:
+        """Return time and value of the newest sample of each of `rows`; each has one."""
+        at = self._base.take(rows) + ((self._written.take(rows) - 1) & self._mask.take(rows))
+        return self._times.take(at), self._values.take(at)
+
+    def held(self, rows: Rows) -> Int64Array:
+        """Return how many samples each of `rows` holds."""
+        return np.minimum(self._written.take(rows), self._mask.take(rows) + 1)
+
+    def read(self, rows: Rows, start_ms: int, end_ms: int) -> Samples:
+        """Return the samples of `rows` in (start_ms, end_ms].
+
+        Only as many columns are read as reach back to `start_ms`: a question about the last minute does not pay for
+        rings that remember an hour.
+        """
+        written, mask = self._written.take(rows), self._mask.take(rows)
+        base = self._base.take(rows)
+        held = np.minimum(written, mask + 1)
+        width = self._width(base, written, mask, held, start_ms)
+        first = np.maximum(written - width, written - held)
+        at = (first[:, None] + np.arange(width) & mask[:, None]) + base[:, None]
+        times = self._times.take(at)
+        there = np.arange(width) < (written - first)[:, None]
+        before = np.count_nonzero((times <= start_ms) & there, axis=1)
+        counts = np.count_nonzero((times <= end_ms) & there, axis=1) - before
+        np.maximum(counts, 0, out=counts)
+        width = int(counts.max(initial=0))
+        if before.any():
+            first += before
+            at = (first[:, None] + np.arange(width) & mask[:, None]) + base[:, None]
+            times = self._times.take(at)
+        else:
+            at, times = at[:, :width], times[:, :width]
+        return Samples(np.ascontiguousarray(times), self._values.take(at), counts)
+
+    def _width(
+        self,
+        base: Int64Array,
+        written: Int64Array,
+        mask: Int64Array,
+        held: Int64Array,
+        start_ms: int,
+    ) -> int:
+        """Return how many of the newest samples of each row reach back to `start_ms`, rounded up."""
+        longest = int(held.max(initial=0))
+        width = min(_FIRST_WIDTH, longest)
+        while width < longest:
+            longer = np.flatnonzero(held > width)
+            at = base[longer] + (written[longer] - width - 1 & mask[longer])
+            if not np.count_nonzero(self._times.take(at) > start_ms):
+                break
+            width = min(2 * width, longest)
+        return width
+
+    def _move_up(self, rows: Rows) -> int:
+        """Move the full rings of `rows` to the next size; return how many have none."""
+        lost = 0
+        for row in rows.tolist():
+            size = int(self._mask[row]) + 1
+            if size == RING_SIZES[-1]:
+                lost += 1
+                continue
+            old, new = int(self._base[row]), self._allocate(size * 4)
+            in_order = old + (int(self._written[row]) + np.arange(size) & size - 1)
+            self._times[new : new + size] = self._times[in_order]
+            self._values[new : new + size] = self._values[in_order]
+            self._base[row], self._mask[row], self._written[row] = new, size * 4 - 1, size
+            self._free[size].append(old)
+        return lost
+
+    def _allocate(self, size: int) -> int:
+        """Return where a free ring of `size` begins."""
+        free = self._free[size]
+        if free:
+            return free.pop()
+        base = self._used
+        self._used += size
+        if self._used > len(self._times):
+            self._times = resized(self._times, self._used)
+            self._values = resized(self._values, self._used)
+        return base
+
+
+def resized(array: npt.NDArray[ScalarT], length: int) -> npt.NDArray[ScalarT]:
+    """Return `array` with room for at least `length` elements, doubled; new elements are undefined."""
+    if length <= len(array):
+        return array
+    grown = np.empty(max(length, 2 * len(array)), dtype=array.dtype)
+    grown[: len(array)] = array
+    return grown
