@@ -1,0 +1,199 @@
+"""An expression tree as canonical PromQL: one spelling for each tree, which parses back to it."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from query.durations import format_duration
+from query.labels import Matcher
+from query.syntax import (
+    POWER_PRECEDENCE,
+    UNARY_PRECEDENCE,
+    Aggregation,
+    At,
+    AtEdge,
+    Binary,
+    BinaryOp,
+    Call,
+    Expr,
+    Grouping,
+    Matching,
+    MatrixSelector,
+    NumberLiteral,
+    StringLiteral,
+    Subquery,
+    Unary,
+    VectorSelector,
+)
+
+_PLAIN_NAME = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
+_PLAIN_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NOT_BARE = frozenset(
+    {
+        "inf",
+        "nan",
+        "bool",
+        "on",
+        "ignoring",
+        "group_left",
+        "group_right",
+        "offset",
+        "by",
+        "without",
+        "and",
+        "or",
+        "unless",
+        "atan2",
+    }
+)
+"""Words that mean something else at some place where a metric name may stand."""
+_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def print_expr(expr: Expr) -> str:
+    """Return the canonical text of an expression."""
+    match expr:
+        case NumberLiteral():
+            return format_number(expr.value)
+        case StringLiteral():
+            return quote(expr.value)
+        case VectorSelector():
+            return _selector(expr) + _modifiers(expr.offset_ms, expr.at)
+        case MatrixSelector(selector=selector):
+            window = format_duration(expr.range_ms)
+            return f"{_selector(selector)}[{window}]{_modifiers(selector.offset_ms, selector.at)}"
+        case Subquery():
+            return _subquery(expr)
+        case Call():
+            return f"{expr.name}({', '.join(map(print_expr, expr.args))})"
+        case Aggregation():
+            return _aggregation(expr)
+        case Unary():
+            below = isinstance(expr.expr, Binary) and expr.expr.op.precedence < POWER_PRECEDENCE
+            return expr.op + _in_parentheses(expr.expr, needed=below)
+        case Binary():
+            return _binary(expr)
+
+
+def format_number(value: float) -> str:
+    """Return the shortest text of a number that reads back as the same float."""
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "Inf" if value > 0 else "-Inf"
+    return repr(value).removesuffix(".0")
+
+
+def quote(text: str) -> str:
+    """Return a text in double quotes, with escapes for what does not print."""
+    return '"' + "".join(_ESCAPES.get(char) or _printable(char) for char in text) + '"'
+
+
+def _printable(char: str) -> str:
+    if char.isprintable():
+        return char
+    code = ord(char)
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+def _selector(selector: VectorSelector) -> str:
+    name, matchers = selector.name, selector.matchers
+    if name is None:
+        return "{" + ",".join(map(_matcher, matchers)) + "}"
+    inner = [_matcher(matcher) for matcher in matchers[1:]]
+    if not _PLAIN_NAME.fullmatch(name) or name.lower() in _NOT_BARE:
+        return "{" + ",".join([quote(name), *inner]) + "}"
+    return name + ("{" + ",".join(inner) + "}" if inner else "")
+
+
+def _matcher(matcher: Matcher) -> str:
+    return f"{_label(matcher.name)}{matcher.op}{quote(matcher.value)}"
+
+
+def _label(name: str) -> str:
+    return name if _PLAIN_LABEL.fullmatch(name) else quote(name)
+
+
+def _labels(names: tuple[str, ...]) -> str:
+    return "(" + ", ".join(_group_label(name) for name in names) + ")"
+
+
+def _group_label(name: str) -> str:
+    """Return a label of a list in parentheses, where `inf` and `nan` are numbers."""
+    return quote(name) if name.lower() in {"inf", "nan"} else _label(name)
+
+
+def _modifiers(offset_ms: int, at: At | None) -> str:
+    text = ""
+    if at is not None:
+        text += f" @ {at.value if isinstance(at, AtEdge) else _seconds(at)}"
+    if offset_ms:
+        text += f" offset {format_duration(offset_ms)}"
+    return text
+
+
+def _seconds(time_ms: int) -> str:
+    whole, rest = divmod(abs(time_ms), 1000)
+    fraction = f".{rest:03d}".rstrip("0").rstrip(".")
+    return f"{'-' if time_ms < 0 else ''}{whole}{fraction}"
+
+
+def _subquery(subquery: Subquery) -> str:
+    inner = _in_parentheses(subquery.expr, needed=isinstance(subquery.expr, Binary | Unary))
+    step = "" if subquery.step_ms is None else format_duration(subquery.step_ms)
+    window = f"[{format_duration(subquery.range_ms)}:{step}]"
+    return inner + window + _modifiers(subquery.offset_ms, subquery.at)
+
+
+def _aggregation(aggregation: Aggregation) -> str:
+    arguments = print_expr(aggregation.expr)
+    if aggregation.param is not None:
+        arguments = f"{print_expr(aggregation.param)}, {arguments}"
+    if aggregation.grouping is None:
+        return f"{aggregation.op}({arguments})"
+    return f"{aggregation.op} {_grouping(aggregation.grouping)} ({arguments})"
+
+
+def _grouping(grouping: Grouping) -> str:
+    return ("without " if grouping.without else "by ") + _labels(grouping.labels)
+
+
+def _binary(binary: Binary) -> str:
+    op = binary.op
+    modifiers = (" bool" if binary.return_bool else "") + _matching(binary.matching)
+    left = _in_parentheses(binary.left, needed=_left_needs(op, binary.left))
+    right = _in_parentheses(binary.right, needed=_right_needs(op, binary.right))
+    return f"{left} {op}{modifiers} {right}"
+
+
+def _left_needs(op: BinaryOp, operand: Expr) -> bool:
+    if isinstance(operand, Unary):
+        return op.precedence > UNARY_PRECEDENCE
+    if not isinstance(operand, Binary):
+        return False
+    if op is BinaryOp.POWER:
+        return True
+    return operand.op.precedence < op.precedence
+
+
+def _right_needs(op: BinaryOp, operand: Expr) -> bool:
+    if not isinstance(operand, Binary):
+        return False
+    if op is BinaryOp.POWER:
+        return operand.op.precedence < op.precedence
+    return operand.op.precedence <= op.precedence
+
+
+def _matching(matching: Matching | None) -> str:
+    if matching is None:
+        return ""
+    text = f" {'on' if matching.on else 'ignoring'} {_labels(matching.labels)}"
+    if matching.many is not None:
+        text += f" {matching.many}"
+        text += f" {_labels(matching.include)}" if matching.include else " ()"
+    return text
+
+
+def _in_parentheses(expr: Expr, *, needed: bool) -> str:
+    return f"({print_expr(expr)})" if needed else print_expr(expr)
