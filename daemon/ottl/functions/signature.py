@@ -49,8 +49,10 @@ stands for an optional argument that was not given. Raises OttlEvaluationError."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Converter:
-    """A converter: `bind` is called once at start-up with the literal arguments by parameter name (already converted)
-    and returns the function; it raises OttlBuildError for literals that can never work (a bad pattern).
+    """A function that conditions call by name.
+
+    `bind` is called once at start-up with the literal arguments by parameter name (already converted) and returns the
+    function; it raises OttlBuildError for literals that can never work (a bad pattern).
 
     With `needs_context` the function gets the evaluation context as its first argument. `volatile` results differ from
     call to call (Now, UUID), so they are never remembered. `contexts` names where it may be used; None is everywhere.
