@@ -7,6 +7,9 @@ from typing import NoReturn
 from query.errors import QuerySyntaxError
 from query.lexer import Kind, Token
 
+_EXPERIMENTAL = frozenset({"anchored", "smoothed"})
+"""Words of Prometheus behind a range (promql.md 4.1, T3)."""
+
 
 class Cursor:
     """A place in a list of tokens whose last is END; the base of the parser."""
@@ -57,6 +60,8 @@ class Cursor:
 
     def reject(self, token: Token, wanted: str) -> NoReturn:
         """Complain that something else was expected than `token`."""
+        if token.kind is Kind.NAME and token.text.lower() in _EXPERIMENTAL:
+            self.fail(token, f"{token} is not supported: experimental")
         self.fail(token, f"expected {wanted}, got {token}")
 
     def fail(self, token: Token, message: str) -> NoReturn:

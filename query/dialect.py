@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NoReturn
@@ -236,7 +237,7 @@ def _lenient_matcher(matcher: Matcher) -> Matcher:
     if matcher.op is MatchOp.EQUAL:
         return build_matcher(matcher.name, MatchOp.REGEX, f"{escape_regex(matcher.value)}|")
     if matcher.op is MatchOp.REGEX:
-        return build_matcher(matcher.name, MatchOp.REGEX, f"(?:{matcher.value})|")
+        return build_matcher(matcher.name, MatchOp.REGEX, f"|{matcher.value}")
     return matcher
 
 
@@ -261,10 +262,10 @@ _FORM = "write one of sum, avg, min, max, count over one metric"
 
 
 def _refuse(expr: Expr, text: str) -> NoReturn:
-    raise UnsupportedQueryError(text, expr.span, _why_not(expr))
+    raise UnsupportedQueryError(text, expr.span, _why_not(expr, text))
 
 
-def _why_not(expr: Expr) -> str:
+def _why_not(expr: Expr, text: str) -> str:
     match expr:
         case Call(name=name) if name in _OPERATION_OF:
             return (
@@ -273,11 +274,8 @@ def _why_not(expr: Expr) -> str:
             )
         case Call(name=name):
             return f"{name}() is not evaluated yet: {_FORM}"
-        case Binary(op=op):
-            return (
-                f"the operator '{op}' is not evaluated yet: {_FORM} in each trigger, "
-                "KEDA's scalingModifiers.formula combines triggers"
-            )
+        case Binary():
+            return _why_no_operator(expr, text)
         case Aggregation():
             return "an aggregation of an aggregation is not evaluated yet"
         case Unary():
@@ -286,3 +284,13 @@ def _why_not(expr: Expr) -> str:
             return "a range in metricQuery is not evaluated yet: set operationOverTime and window"
         case _:
             return f"this is no instant vector: {_FORM}"
+
+
+def _why_no_operator(expr: Binary, text: str) -> str:
+    written = text[expr.span.start : expr.span.end]
+    if re.fullmatch(r"[A-Za-z_:][A-Za-z0-9_:./-]*", written):
+        return f"this is read as a calculation: write the name of one metric with underscores, {metric_name(written)}"
+    return (
+        f"the operator '{expr.op}' is not evaluated yet: {_FORM} in each trigger, "
+        "KEDA's scalingModifiers.formula combines triggers"
+    )

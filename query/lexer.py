@@ -92,6 +92,11 @@ def tokenize(text: str, form: NameForm = NameForm.PROMQL) -> list[Token]:
     if len(text) > MAX_TEXT_LENGTH:
         message = f"the query has {len(text)} characters, the limit is {MAX_TEXT_LENGTH}"
         raise QuerySyntaxError(text[:80], Span(0, 1), message)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        span = Span(error.start, error.start + 1)
+        raise QuerySyntaxError(text, span, "a lone surrogate is no character") from error
     return _Lexer(text, form).run()
 
 
@@ -180,7 +185,7 @@ class _Lexer:
             self._add(Kind.NUMBER, end, number)
 
     def _number(self) -> None:
-        if (found := _DURATION.match(self.text, self.at)) and found.group():
+        if found := _DURATION.match(self.text, self.at):
             self._duration(found.group())
             return
         if found := _NUMBER.match(self.text, self.at):
@@ -228,9 +233,7 @@ class _Lexer:
         r"""Return what a quoted string stands for; escapes are Go's, `\xHH` and `\OOO` being bytes of UTF-8."""
         try:
             if quoted[0] == "`" or "\\" not in quoted:
-                content = quoted[1:-1]
-                content.encode()
-                return content
+                return quoted[1:-1]
             out = bytearray()
             at = 1
             for found in _ESCAPE.finditer(quoted, 1, len(quoted) - 1):

@@ -5,22 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NoReturn
 
-from query.cursor import Cursor
-from query.errors import QuerySyntaxError, RegexError
-from query.labels import METRIC_NAME, Matcher, MatchOp
+from query.clauses import ClauseParser
+from query.errors import QuerySyntaxError
 from query.lexer import Kind, NameForm, Token, tokenize
-from query.regex import build_matcher
 from query.signatures import (
     AGGREGATIONS,
     FUNCTIONS,
     NOT_SUPPORTED,
-    NOT_SUPPORTED_AGGREGATIONS,
 )
 from query.syntax import (
     POWER_PRECEDENCE,
     Aggregation,
-    At,
-    AtEdge,
     Binary,
     BinaryOp,
     Call,
@@ -39,16 +34,13 @@ from query.syntax import (
 from query.text import Span, nearest
 from query.typecheck import check
 
-MAX_NESTING = 100
-"""Parentheses, calls and signs within each other: far above any real query, far below Python's recursion limit."""
-MAX_OPERATORS = 250
+MAX_NESTING = 64
+"""Parentheses, calls and signs within each other: above any real query; a call takes 7 of Python's 1000 frames."""
+MAX_OPERATORS = 128
 """Infix operators of one query: a chain of them is a tree as deep as it is long."""
-_MAX_TIME_S = 2**53 / 1000
-"""Largest Unix time or range in seconds that a float still holds to the millisecond."""
 
 _INFIX = {str(op): op for op in BinaryOp}
 _CLAUSES = {"by", "without"}
-_EXPERIMENTAL = {"anchored", "smoothed", "fill", "fill_left", "fill_right"}
 
 
 def parse(text: str, form: NameForm = NameForm.PROMQL) -> Expr:
@@ -64,7 +56,7 @@ def parse(text: str, form: NameForm = NameForm.PROMQL) -> Expr:
     return _Parser(text, tokenize(text, form)).whole()
 
 
-class _Parser(Cursor):
+class _Parser(ClauseParser):
     """The state of one pass over the tokens."""
 
     def whole(self) -> Expr:
@@ -72,7 +64,7 @@ class _Parser(Cursor):
             self.fail(self.next, "the query is empty")
         expr = self._binary(1)
         if self.next.kind is not Kind.END:
-            self._reject_trailing()
+            self.reject(self.next, "an operator or the end of the query")
         return expr
 
     # -- operators ---------------------------------------------------------------------------------
@@ -112,12 +104,12 @@ class _Parser(Cursor):
                 self.fail(self.next, f"'{word}' needs 'on (...)' or 'ignoring (...)' before it")
             return None
         self.take()
-        matching = Matching(labels=self._labels(), on=word == "on")
+        matching = Matching(labels=self.labels(), on=word == "on")
         word = self.word()
         if word not in {"group_left", "group_right"}:
             return matching
         self.take()
-        include = self._labels() if self.next.text == "(" else ()
+        include = self.labels() if self.next.text == "(" else ()
         return replace(matching, many=Side(word), include=include)
 
     def _unary(self) -> Expr:
@@ -153,10 +145,10 @@ class _Parser(Cursor):
 
     def _range(self, expr: Expr, in_parentheses: bool) -> Expr:
         opening = self.take()
-        range_ms = self._duration(positive=True)
+        range_ms = self.duration(positive=True)
         step_ms = None
         if is_subquery := self.take_operator(":"):
-            step_ms = None if self.next.text == "]" else self._duration(positive=True)
+            step_ms = None if self.next.text == "]" else self.duration(positive=True)
         closing = self.expect("]", "']'" if is_subquery else "']' or ':'")
         span = Span(expr.span.start, closing.span.end)
         if is_subquery:
@@ -173,56 +165,20 @@ class _Parser(Cursor):
     def _modified(self, expr: Expr, in_parentheses: bool) -> Expr:
         """Return `expr` with the offset or @ that follows."""
         token = self.next
-        selector = expr.selector if isinstance(expr, MatrixSelector) else expr
-        if in_parentheses or not isinstance(selector, VectorSelector | Subquery):
+        if in_parentheses or not isinstance(expr, VectorSelector | MatrixSelector | Subquery):
             self.fail(token, f"'{token.text}' stands directly behind a selector, range or subquery")
         self.take()
+        target = expr.selector if isinstance(expr, MatrixSelector) else expr
+        at, offset_ms = target.at, target.offset_ms
         if token.text == "@":
-            selector = replace(selector, at=self._time())
+            at = self.unix_time()
         else:
-            selector = replace(selector, offset_ms=self._duration(positive=False))
+            offset_ms = self.duration(positive=False)
         span = Span(expr.span.start, self.tokens[self.at - 1].span.end)
         if isinstance(expr, MatrixSelector):
-            return MatrixSelector(selector=selector, range_ms=expr.range_ms, span=span)  # type: ignore[arg-type]  # same
-        return replace(selector, span=span)
-
-    def _duration(self, *, positive: bool) -> int:
-        """Take a duration or a number of seconds, signed unless it must be positive; return milliseconds."""
-        first = self.next
-        sign = self._sign()
-        token = self.take()
-        if token.kind not in {Kind.NUMBER, Kind.DURATION} or (positive and sign != 1):
-            self.reject(token if sign == 1 else first, "a duration such as 5m")
-        milliseconds = sign * self._milliseconds(token)
-        if positive and milliseconds <= 0:
-            self.fail(token, "the duration must be greater than 0")
-        return milliseconds
-
-    def _time(self) -> At:
-        """Take what stands behind `@`."""
-        word = self.word()
-        if word in {"start", "end"}:
-            self.take()
-            self.expect("(", "'('")
-            self.expect(")", "')'")
-            return AtEdge(f"{word}()")
-        sign = self._sign()
-        token = self.take()
-        if token.kind not in {Kind.NUMBER, Kind.DURATION}:
-            self.reject(token, "a Unix time in seconds, start() or end()")
-        return sign * self._milliseconds(token)
-
-    def _sign(self) -> int:
-        if self.take_operator("-"):
-            return -1
-        self.take_operator("+")
-        return 1
-
-    def _milliseconds(self, token: Token) -> int:
-        value = float(token.value) if token.kind is Kind.NUMBER else float(token.value) / 1000
-        if not abs(value) <= _MAX_TIME_S:
-            self.fail(token, "the time is out of range")
-        return round(value * 1000)
+            selector = replace(expr.selector, at=at, offset_ms=offset_ms)
+            return replace(expr, selector=selector, span=span)
+        return replace(expr, at=at, offset_ms=offset_ms, span=span)
 
     # -- primaries ---------------------------------------------------------------------------------
 
@@ -231,7 +187,7 @@ class _Parser(Cursor):
         if token.kind is Kind.NAME:
             return self._named()
         if token.text == "{":
-            return self._selector(None)
+            return self.selector(None)
         self.take()
         if token.kind is Kind.STRING:
             return StringLiteral(value=str(token.value), span=token.span)
@@ -256,7 +212,7 @@ class _Parser(Cursor):
             if token.text not in FUNCTIONS:
                 self._unknown_function(token)
             return self._call()
-        return self._selector(self.take())
+        return self.selector(self.take())
 
     def _aggregation(self, op: str) -> Expr:
         start = self.take()
@@ -283,7 +239,7 @@ class _Parser(Cursor):
         if word not in _CLAUSES:
             return None
         self.take()
-        return Grouping(labels=self._labels(), without=word == "without")
+        return Grouping(labels=self.labels(), without=word == "without")
 
     def _call(self) -> Expr:
         name = self.take()
@@ -303,81 +259,13 @@ class _Parser(Cursor):
         self.nesting -= 1
         return arguments
 
-    def _labels(self) -> tuple[str, ...]:
-        """Take `(label, ...)`, perhaps with a trailing comma."""
-        self.expect("(", "'(' and label names")
-        labels: list[str] = []
-        while self.next.text != ")":
-            token = self.take()
-            if token.kind not in {Kind.NAME, Kind.STRING} or ":" in token.text:
-                self.reject(token, "a label name or ')'")
-            labels.append(str(token.value) if token.kind is Kind.STRING else token.text)
-            if not self.take_operator(","):
-                break
-        self.expect(")", "',' or ')'")
-        return tuple(labels)
-
-    # -- selectors ---------------------------------------------------------------------------------
-
-    def _selector(self, name: Token | None) -> VectorSelector:
-        start = name or self.next
-        equal = [self._matcher(METRIC_NAME, MatchOp.EQUAL, name)] if name else []
-        others: list[Matcher] = []
-        if self.take_operator("{"):
-            while self.next.text != "}" or self.next.kind is Kind.STRING:
-                matcher, token = self._braced_matcher()
-                if matcher.name == METRIC_NAME and matcher.op is MatchOp.EQUAL and not equal:
-                    equal.append(matcher)
-                elif matcher.name == METRIC_NAME and (name or matcher.op is MatchOp.EQUAL):
-                    self.fail(token, "the metric name must not be given twice")
-                else:
-                    others.append(matcher)
-                if not self.take_operator(","):
-                    break
-            self.expect("}", "',' or '}'")
-        span = Span(start.span.start, self.tokens[self.at - 1].span.end)
-        matchers = (*equal, *others)
-        if all(matcher.accepts("") for matcher in matchers):
-            message = "a selector needs a metric name or a matcher that refuses the empty value"
-            raise QuerySyntaxError(self.text, span, message)
-        return VectorSelector(matchers=matchers, span=span)
-
-    def _braced_matcher(self) -> tuple[Matcher, Token]:
-        token = self.take()
-        if token.kind not in {Kind.NAME, Kind.STRING}:
-            self.reject(token, "a label name or '}'")
-        op = self.next
-        if op.kind is Kind.OPERATOR and op.text in {"=", "!=", "=~", "!~"}:
-            self.take()
-            value = self.take()
-            if value.kind is not Kind.STRING:
-                self.reject(value, "a label value in quotes")
-            label = str(token.value) if token.kind is Kind.STRING else token.text
-            return self._matcher(label, MatchOp(op.text), value), token
-        if token.kind is Kind.NAME:
-            self.reject(op, "one of = != =~ !~")
-        return self._matcher(METRIC_NAME, MatchOp.EQUAL, token), token
-
-    def _matcher(self, label: str, op: MatchOp, value: Token) -> Matcher:
-        content = str(value.value) if value.kind is Kind.STRING else value.text
-        try:
-            return build_matcher(label, op, content)
-        except RegexError as error:
-            raise QuerySyntaxError(self.text, value.span, str(error)) from error
-
     def _unknown_function(self, token: Token) -> NoReturn:
-        name = token.text
-        if name in NOT_SUPPORTED or name.lower() in NOT_SUPPORTED_AGGREGATIONS:
+        name = token.text.lower()
+        if name in NOT_SUPPORTED:
             self.fail(token, f"{name}() is not supported: experimental, or for native histograms")
         near = nearest(name, [*FUNCTIONS, *AGGREGATIONS])
         hint = f", did you mean {near}?" if near else ""
-        self.fail(token, f"unknown function {name!r}{hint}")
-
-    def _reject_trailing(self) -> NoReturn:
-        token = self.next
-        if token.text in _EXPERIMENTAL:
-            self.fail(token, f"'{token.text}' is not supported: experimental")
-        self.reject(token, "an operator or the end of the query")
+        self.fail(token, f"unknown function {token}{hint}")
 
     def _checked(self, expr: Expr) -> Expr:
         check(self.text, expr)

@@ -6,7 +6,7 @@ import math
 import re
 
 from query.durations import format_duration
-from query.labels import Matcher
+from query.labels import METRIC_NAME, Matcher
 from query.syntax import (
     POWER_PRECEDENCE,
     UNARY_PRECEDENCE,
@@ -77,11 +77,11 @@ def print_expr(expr: Expr) -> str:
 
 
 def format_number(value: float) -> str:
-    """Return the shortest text of a number that reads back as the same float."""
+    """Return the shortest text of a number from 0 up that reads back as the same float."""
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
-        return "Inf" if value > 0 else "-Inf"
+        return "Inf"
     return repr(value).removesuffix(".0")
 
 
@@ -99,7 +99,7 @@ def _printable(char: str) -> str:
 
 def _selector(selector: VectorSelector) -> str:
     name, matchers = selector.name, selector.matchers
-    if name is None:
+    if name is None or any(matcher.name == METRIC_NAME for matcher in matchers[1:]):
         return "{" + ",".join(map(_matcher, matchers)) + "}"
     inner = [_matcher(matcher) for matcher in matchers[1:]]
     if not _PLAIN_NAME.fullmatch(name) or name.lower() in _NOT_BARE:

@@ -10,6 +10,8 @@ import re2
 from query.errors import RegexError
 from query.labels import Matcher, MatchOp
 
+_LONGEST_REASON: Final = 100
+"""RE2 quotes the pattern."""
 _META: Final = frozenset(r"\.+*?()|[]{}^$")
 
 
@@ -102,4 +104,5 @@ def _reason(error: Exception) -> str:
     if isinstance(error, UnicodeEncodeError):
         return "not a Unicode text"
     reason = error.args[0] if error.args else ""
-    return reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
+    text = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
+    return text if len(text) <= _LONGEST_REASON else text[:_LONGEST_REASON] + "…"

@@ -74,6 +74,9 @@ NOT_SUPPORTED = frozenset(
     {
         "double_exponential_smoothing",
         "end",
+        "fill",
+        "fill_left",
+        "fill_right",
         "histogram_avg",
         "histogram_count",
         "histogram_quantiles",
@@ -81,6 +84,8 @@ NOT_SUPPORTED = frozenset(
         "histogram_stdvar",
         "histogram_sum",
         "info",
+        "limit_ratio",
+        "limitk",
         "mad_over_time",
         "max_of",
         "min_of",
@@ -95,7 +100,4 @@ NOT_SUPPORTED = frozenset(
         "ts_of_min_over_time",
     }
 )
-"""Functions of Prometheus that are experimental or need native histograms."""
-
-NOT_SUPPORTED_AGGREGATIONS = frozenset({"limitk", "limit_ratio"})
-"""Aggregations of Prometheus that are experimental."""
+"""What looks like a function in Prometheus and is experimental or for native histograms (promql.md 4.1, T3 and N)."""

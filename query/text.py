@@ -40,6 +40,8 @@ def caret_lines(text: str, span: Span) -> str:
 
 def nearest(name: str, candidates: Iterable[str]) -> str | None:
     """Return the candidate that looks most like `name`, or None if none comes near."""
+    if len(name) > _SHOWN_COLUMNS:
+        return None
     found = get_close_matches(name, list(candidates), n=1)
     return found[0] if found else None
 

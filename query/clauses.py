@@ -1,0 +1,124 @@
+"""The parts of the grammar without expressions in them: selectors, lists of labels, durations and times."""
+
+from __future__ import annotations
+
+from query.cursor import Cursor
+from query.errors import QuerySyntaxError, RegexError
+from query.labels import METRIC_NAME, Matcher, MatchOp
+from query.lexer import Kind, Token
+from query.regex import build_matcher
+from query.syntax import At, AtEdge, VectorSelector
+from query.text import Span
+
+_MAX_TIME_S = 2**53 / 1000
+"""Largest Unix time or range in seconds that a float still holds to the millisecond."""
+
+
+class ClauseParser(Cursor):
+    """Takes these parts from the tokens; the base of the parser (promql.md 2.2)."""
+
+    def selector(self, name: Token | None) -> VectorSelector:
+        """Take the braces behind a name, if there are any, or a selector that has no name before them."""
+        start = name or self.next
+        equal = [self._matcher(METRIC_NAME, MatchOp.EQUAL, name)] if name else []
+        others: list[Matcher] = []
+        if self.take_operator("{"):
+            while self.next.text != "}":
+                matcher, token = self._braced_matcher()
+                if matcher.name == METRIC_NAME and matcher.op is MatchOp.EQUAL and not equal:
+                    equal.append(matcher)
+                elif matcher.name == METRIC_NAME and (name or matcher.op is MatchOp.EQUAL):
+                    self.fail(token, "the metric name must not be given twice")
+                else:
+                    others.append(matcher)
+                if not self.take_operator(","):
+                    break
+            self.expect("}", "',' or '}'")
+        span = Span(start.span.start, self.tokens[self.at - 1].span.end)
+        matchers = (*equal, *others)
+        if all(matcher.accepts("") for matcher in matchers):
+            message = "a selector needs a metric name or a matcher that refuses the empty value"
+            raise QuerySyntaxError(self.text, span, message)
+        return VectorSelector(matchers=matchers, span=span)
+
+    def _braced_matcher(self) -> tuple[Matcher, Token]:
+        token = self.take()
+        if token.kind not in {Kind.NAME, Kind.STRING}:
+            self.reject(token, "a label name or '}'")
+        op = self.next
+        if op.kind is Kind.OPERATOR and op.text in {"=", "!=", "=~", "!~"}:
+            self.take()
+            value = self.take()
+            if value.kind is not Kind.STRING:
+                self.reject(value, "a label value in quotes")
+            return self._matcher(self._label(token), MatchOp(op.text), value), token
+        if token.kind is Kind.NAME:
+            self.reject(op, "one of = != =~ !~")
+        return self._matcher(METRIC_NAME, MatchOp.EQUAL, token), token
+
+    def _matcher(self, label: str, op: MatchOp, value: Token) -> Matcher:
+        content = str(value.value) if value.kind is Kind.STRING else value.text
+        try:
+            return build_matcher(label, op, content)
+        except RegexError as error:
+            raise QuerySyntaxError(self.text, value.span, str(error)) from error
+
+    def _label(self, token: Token) -> str:
+        """Return the label name that a token stands for."""
+        if token.kind is Kind.STRING and token.value:
+            return str(token.value)
+        if token.kind is Kind.STRING or ":" in token.text:
+            self.reject(token, "a label name")
+        return token.text
+
+    def labels(self) -> tuple[str, ...]:
+        """Take `(label, ...)`, perhaps with a trailing comma."""
+        self.expect("(", "'(' and label names")
+        labels: list[str] = []
+        while self.next.text != ")":
+            token = self.take()
+            if token.kind not in {Kind.NAME, Kind.STRING}:
+                self.reject(token, "a label name or ')'")
+            labels.append(self._label(token))
+            if not self.take_operator(","):
+                break
+        self.expect(")", "',' or ')'")
+        return tuple(labels)
+
+    def duration(self, *, positive: bool) -> int:
+        """Take a duration or a number of seconds, signed unless it must be positive; return milliseconds."""
+        first = self.next
+        sign = self._sign()
+        token = self.take()
+        if token.kind not in {Kind.NUMBER, Kind.DURATION} or (positive and sign != 1):
+            self.reject(token if sign == 1 else first, "a duration such as 5m")
+        milliseconds = sign * self._milliseconds(token)
+        if positive and milliseconds <= 0:
+            self.fail(token, "the duration must be greater than 0")
+        return milliseconds
+
+    def unix_time(self) -> At:
+        """Take what stands behind `@`."""
+        word = self.word()
+        if word in {"start", "end"}:
+            self.take()
+            self.expect("(", "'('")
+            self.expect(")", "')'")
+            return AtEdge(f"{word}()")
+        sign = self._sign()
+        token = self.take()
+        if token.kind not in {Kind.NUMBER, Kind.DURATION}:
+            self.reject(token, "a Unix time in seconds, start() or end()")
+        return sign * self._milliseconds(token)
+
+    def _sign(self) -> int:
+        if self.take_operator("-"):
+            return -1
+        self.take_operator("+")
+        return 1
+
+    def _milliseconds(self, token: Token) -> int:
+        value = float(token.value) if token.kind is Kind.NUMBER else float(token.value) / 1000
+        if not abs(value) <= _MAX_TIME_S:
+            self.fail(token, "the time is out of range")
+        return round(value * 1000)
