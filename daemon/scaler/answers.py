@@ -1,0 +1,272 @@
+"""What each trigger was last told: compiled metadata, the memo of one instant, answers held over a restart."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar
+
+import structlog
+
+from daemon.scaler.decision import (
+    Decision,
+    Refusal,
+    Refused,
+    Told,
+    decide,
+    decide_settling,
+    refuse_metadata,
+)
+from daemon.scaler.keys import MetadataError
+from daemon.scaler.metadata import Trigger, parse_metadata
+from query.engine import Answer, Question
+from query.errors import QueryError
+
+MEMO_MS: Final = 100
+"""GetMetrics and IsActive of one poll come about 1 ms apart and speak of one instant (keda.md 6.5.10)."""
+CEILING_MS: Final = 250
+"""KEDA sets no deadline and waits for ever; an answer that took longer is given up (DESIGN 4.1)."""
+LOG_LINES: Final = 50
+"""Changes of state told per minute; beyond that they are counted."""
+_MINUTE_MS: Final = 60_000
+
+log = structlog.get_logger(__name__)
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
+
+class Engine(Protocol):
+    """Whoever answers questions: `query.engine.Engine`."""
+
+    def answer(self, question: Question, at_ms: int) -> Answer:
+        """Return the answer at `at_ms`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerSettings:
+    """The rules of keda.md 6.3.6 in figures."""
+
+    retention_ms: int
+    """`windows.retention`; 0 keeps by count only."""
+    settle_for_ms: int
+    """`windows.settle_for`; 0 switches settling off."""
+    hold_for_ms: int
+    max_scaled_objects: int
+
+
+class Ref(NamedTuple):
+    """One trigger of one scaled object, as KEDA names it with every call (keda.md 1.1)."""
+
+    namespace: str
+    name: str
+    metadata: Mapping[str, str]
+
+    @property
+    def metric_name(self) -> str:
+        """The add-on's name, so that the HPA stays as it is on migration (keda.md 1.6)."""
+        return f"{self.namespace}-{self.name}"
+
+
+class _Lru(Generic[_K, _V]):
+    """A mapping that forgets what was least recently asked for."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._items: OrderedDict[_K, _V] = OrderedDict()
+
+    def get(self, key: _K) -> _V | None:
+        value = self._items.get(key)
+        if value is not None:
+            self._items.move_to_end(key)
+        return value
+
+    def put(self, key: _K, value: _V) -> None:
+        self._items[key] = value
+        self._items.move_to_end(key)
+        if len(self._items) > self._capacity:
+            self._items.popitem(last=False)
+
+    def clear(self) -> None:
+        self._items.clear()
+
+    def items(self) -> Iterable[tuple[_K, _V]]:
+        return self._items.items()
+
+    def values(self) -> Iterable[_V]:
+        return self._items.values()
+
+
+@dataclass(slots=True)
+class _Remembered:
+    """What is kept of one trigger between calls."""
+
+    decision: Decision | None = None
+    decided_at_ms: int = 0
+    told: Told | None = None
+    """The last value that was the engine's own, for holding (keda.md 6.3.6)."""
+    state: Refusal | str | None = None
+    """What the log said last."""
+
+
+class Answers:
+    """Answers for all triggers; everything in it is touched by the event loop alone."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        settings: AnswerSettings,
+        *,
+        queries: Mapping[str, Mapping[str, str]],
+        clock: Callable[[], int],
+        count: Callable[[str, int], None],
+        listening_since_ms: int,
+        settled: bool,
+        held: Mapping[str, Told],
+    ) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._queries = queries
+        self._clock = clock
+        self._count = count
+        self._settled_at_ms = listening_since_ms + (0 if settled else settings.settle_for_ms)
+        self._triggers: _Lru[str, Trigger] = _Lru(settings.max_scaled_objects)
+        self._remembered: _Lru[str, _Remembered] = _Lru(settings.max_scaled_objects)
+        for key, told in held.items():
+            self._remembered.put(key, _Remembered(told=told))
+        self._log_window_ms = 0
+        self._logged = 0
+
+    def trigger(self, ref: Ref) -> Trigger:
+        """Return the compiled metadata of `ref`.
+
+        Raises:
+            MetadataError: it gives no target.
+        """
+        key = _digest(sorted(ref.metadata.items()))
+        trigger = self._triggers.get(key)
+        if trigger is None:
+            trigger = parse_metadata(ref.metadata, self._queries)
+            self._triggers.put(key, trigger)
+            self._tell_unknown_keys(ref, trigger)
+        return trigger
+
+    def decision(self, ref: Ref, *, fresh: bool = False) -> Decision:
+        """Return what `ref` is told now, which for `MEMO_MS` is the same unless `fresh` is asked for."""
+        now_ms = self._clock()
+        key = _digest((ref.namespace, ref.name, sorted(ref.metadata.items())))
+        remembered = self._remembered.get(key)
+        if remembered is None:
+            remembered = _Remembered()
+            self._remembered.put(key, remembered)
+        age_ms = now_ms - remembered.decided_at_ms
+        if remembered.decision is not None and not fresh and 0 <= age_ms < MEMO_MS:
+            return remembered.decision
+        decision = self._decide(ref, remembered, now_ms)
+        remembered.decision = decision
+        remembered.decided_at_ms = now_ms
+        self._tell_change(ref, remembered, decision)
+        return decision
+
+    def held(self) -> dict[str, Told]:
+        """Return the last value of each trigger, for the snapshot; the keys mean nothing outside."""
+        return {key: kept.told for key, kept in self._remembered.items() if kept.told is not None}
+
+    def reload(self, queries: Mapping[str, Mapping[str, str]]) -> None:
+        """Take other named queries."""
+        self._queries = queries
+        self._triggers.clear()
+        for remembered in self._remembered.values():
+            remembered.decision = None
+
+    def _decide(self, ref: Ref, remembered: _Remembered, now_ms: int) -> Decision:
+        try:
+            trigger = self.trigger(ref)
+        except MetadataError as error:
+            return Refused(refusal=Refusal.INVALID_ARGUMENT, text=str(error))
+        refused = refuse_metadata(trigger, retention_ms=self._settings.retention_ms)
+        if refused is not None or trigger.question is None:
+            return refused or Refused(refusal=Refusal.INVALID_ARGUMENT, text="no question")
+        decision = self._ask(trigger, trigger.question, now_ms)
+        left_ms = self._settled_at_ms - now_ms
+        if left_ms <= 0:
+            if isinstance(decision, Told):
+                remembered.told = decision
+            return decision
+        return decide_settling(
+            trigger,
+            decision,
+            remembered.told,
+            left_ms=left_ms,
+            at_ms=now_ms,
+            hold_for_ms=self._settings.hold_for_ms,
+        )
+
+    def _ask(self, trigger: Trigger, question: Question, now_ms: int) -> Decision:
+        self._count("evaluations", 1)
+        try:
+            answer = self._engine.answer(question, now_ms)
+        except QueryError as error:
+            return Refused(
+                refusal=Refusal.INVALID_ARGUMENT, text=f"metadata key metricQuery: {error}"
+            )
+        took_ms = self._clock() - now_ms
+        if took_ms > CEILING_MS:
+            return Refused(
+                refusal=Refusal.DEADLINE_EXCEEDED,
+                text=f"the answer took {took_ms} ms, expected at most {CEILING_MS} ms: select fewer series",
+            )
+        return decide(trigger, answer, at_ms=now_ms)
+
+    def _tell_change(self, ref: Ref, remembered: _Remembered, decision: Decision) -> None:
+        state = decision.refusal if isinstance(decision, Refused) else "known"
+        if state == remembered.state:
+            return
+        remembered.state = state
+        if not self._may_log():
+            return
+        if isinstance(decision, Refused):
+            log.warning(
+                "metric value not known",
+                namespace=ref.namespace,
+                scaled_object=ref.name,
+                status=decision.refusal.value,
+                reason=decision.text,
+            )
+        else:
+            log.info(
+                "metric value known",
+                namespace=ref.namespace,
+                scaled_object=ref.name,
+                value=decision.value,
+                active=decision.active,
+            )
+
+    def _tell_unknown_keys(self, ref: Ref, trigger: Trigger) -> None:
+        if trigger.unknown_keys and self._may_log():
+            log.warning(
+                "unknown metadata keys",
+                namespace=ref.namespace,
+                scaled_object=ref.name,
+                keys={
+                    key: f"did you mean {near}?" if near else ""
+                    for key, near in trigger.unknown_keys
+                },
+            )
+
+    def _may_log(self) -> bool:
+        now_ms = self._clock()
+        if not 0 <= now_ms - self._log_window_ms < _MINUTE_MS:
+            self._log_window_ms = now_ms
+            self._logged = 0
+        self._logged += 1
+        if self._logged > LOG_LINES:
+            self._count("log_lines_suppressed", 1)
+            return False
+        return True
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(repr(value).encode()).hexdigest()

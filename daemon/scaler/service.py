@@ -1,0 +1,337 @@
+"""The gRPC service that KEDA asks and subscribes to: thin handlers over `Answers` (keda.md 1)."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
+from typing import Any, Final, NoReturn, TypeVar
+
+import grpc
+
+from daemon.config.keda_scaler import KedaScalerConfig
+from daemon.scaler import schema
+from daemon.scaler.activity import Activity
+from daemon.scaler.answers import Answers, AnswerSettings, Engine, Ref
+from daemon.scaler.decision import Refusal, Refused, Told, target_numbers, value_numbers
+from daemon.scaler.keys import MetadataError
+from daemon.scaler.metadata import ANY_NAME
+
+SLOW_TICK_S: Final = 0.25
+"""How often subscriptions are looked through for those that saw no evaluation for long."""
+GRACE_S: Final = 1.0
+"""What calls in flight get at the end; they take milliseconds."""
+MAX_REQUEST_BYTES: Final = 1024 * 1024
+"""A Kubernetes object holds at most about 1.5 MB, a trigger's metadata a few hundred bytes."""
+MAX_STATUS_LENGTH: Final = 1000
+"""Characters of a status text: it travels as a header, which clients limit to 8 KiB."""
+
+_OPTIONS: Final = (
+    ("grpc.so_reuseport", 0),  # a port that is taken is an error
+    ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
+    ("grpc.keepalive_time_ms", 30_000),  # KEDA's client sends no pings (keda.md 1.9)
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+)
+_STATUS: Final[Mapping[Refusal, grpc.StatusCode]] = {
+    refusal: grpc.StatusCode[refusal.name] for refusal in Refusal
+}
+
+_Context = Any  # grpc ships no type information
+_Handler = Callable[[bytes, _Context], object]
+
+
+class _Subscription:
+    """One open StreamIsActive call."""
+
+    __slots__ = ("activity", "names", "ref", "wake")
+
+    def __init__(self, ref: Ref) -> None:
+        self.ref = ref
+        self.activity = Activity()
+        self.wake = asyncio.Event()
+        self.names: frozenset[str] = frozenset()
+
+
+class KedaScaler:
+    """KEDA's ExternalScaler on one port; everything runs on the event loop that `start` was called on."""
+
+    def __init__(
+        self,
+        config: KedaScalerConfig,
+        engine: Engine,
+        clock: Callable[[], int],
+        sleep: Callable[[float], Awaitable[None]],
+        *,
+        listening_since_ms: int,
+        settled: bool,
+        settle_for_ms: int,
+        retention_ms: int,
+        count: Callable[[str, int], None],
+        held: Mapping[str, Told] | None = None,
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._sleep = sleep
+        self._count = count
+        settings = AnswerSettings(
+            retention_ms=retention_ms,
+            settle_for_ms=settle_for_ms,
+            hold_for_ms=config.hold_for,
+            max_scaled_objects=config.max_scaled_objects,
+        )
+        self.answers = Answers(
+            engine,
+            settings,
+            queries=config.queries,
+            clock=clock,
+            count=count,
+            listening_since_ms=listening_since_ms,
+            settled=settled,
+            held=held or {},
+        )
+        self._server: Any = None  # grpc.aio.Server
+        self._timer: asyncio.Task[None] | None = None
+        self._draining = False
+        self._streams = 0
+        self._subscriptions: set[_Subscription] = set()
+        self._by_name: dict[str, set[_Subscription]] = {}
+        self._spec_wakes: set[asyncio.Event] = set()
+
+    async def start(self) -> int:
+        """Listen, and return the port.
+
+        Raises:
+            OSError: the endpoint cannot be listened on.
+        """
+        server = grpc.aio.server(options=_OPTIONS)
+        server.add_generic_rpc_handlers((self._handlers(),))
+        try:
+            port: int = server.add_insecure_port(self._config.endpoint)
+        except RuntimeError as error:
+            raise OSError(errno.EADDRINUSE, f"cannot listen on {self._config.endpoint}") from error
+        await server.start()
+        self._server = server
+        self._timer = asyncio.create_task(self._wake_overdue(), name="keda_scaler slow timer")
+        return port
+
+    def drain(self) -> None:
+        """End all streams with OK, which lets KEDA come back after 2 s (keda.md 1.9); calls are answered still."""
+        self._draining = True
+        for subscription in self._subscriptions:
+            subscription.wake.set()
+        for wake in self._spec_wakes:
+            wake.set()
+
+    async def stop(self) -> None:
+        """End streams with OK and stop listening; may be called twice and before `start`."""
+        self.drain()
+        server, self._server = self._server, None
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+        if server is not None:
+            await server.stop(GRACE_S)
+
+    def on_append(self, names: AbstractSet[str]) -> None:
+        """Hear that samples of these metric names were stored; evaluation follows in each subscription's own task."""
+        if not self._by_name:
+            return
+        for name in self._by_name.keys() & {ANY_NAME, *names}:
+            for subscription in self._by_name[name]:
+                subscription.wake.set()
+
+    def reload(self, queries: Mapping[str, Mapping[str, str]]) -> None:
+        """Take other named queries, and send their targets to whom they changed for."""
+        self.answers.reload(queries)
+        for subscription in self._subscriptions:
+            self._index(subscription)
+            subscription.wake.set()
+        for wake in self._spec_wakes:
+            wake.set()
+
+    def _handlers(self) -> Any:  # grpc.GenericRpcHandler
+        implementations: Mapping[str, _Handler] = {
+            "IsActive": self._is_active,
+            "StreamIsActive": self._stream_is_active,
+            "GetMetricSpec": self._get_metric_spec,
+            "GetMetrics": self._get_metrics,
+            "StreamMetricSpec": self._stream_metric_spec,
+        }
+        return grpc.method_handlers_generic_handler(
+            schema.SERVICE,
+            {
+                method.name: (
+                    grpc.unary_stream_rpc_method_handler
+                    if method.streams
+                    else grpc.unary_unary_rpc_method_handler
+                )(implementations[method.name])
+                for method in schema.METHODS
+            },
+        )
+
+    async def _is_active(self, request: bytes, context: _Context) -> bytes:
+        ref = await self._ref(request, context, "is_active")
+        decision = self.answers.decision(ref)
+        if isinstance(decision, Refused) and not decision.active:
+            await self._refuse(context, decision.refusal, decision.text)
+        return schema.encode(schema.IsActiveResponse(result=decision.active))
+
+    async def _get_metric_spec(self, request: bytes, context: _Context) -> bytes:
+        ref = await self._ref(request, context, "get_metric_spec")
+        try:
+            return self._spec(ref)
+        except MetadataError as error:
+            await self._refuse(context, Refusal.INVALID_ARGUMENT, str(error))
+
+    async def _get_metrics(self, request: bytes, context: _Context) -> bytes:
+        message = await self._decode("GetMetricsRequest", request, context, "get_metrics")
+        ref = _as_ref(message.scaledObjectRef)
+        decision = self.answers.decision(ref)
+        if isinstance(decision, Refused):
+            await self._refuse(context, decision.refusal, decision.text)
+        numbers = value_numbers(self.answers.trigger(ref), decision.value)
+        value = schema.MetricValue(
+            metricName=message.metricName or ref.metric_name,
+            metricValue=numbers.integer,
+            metricValueFloat=numbers.exact,
+        )
+        return schema.encode(schema.GetMetricsResponse(metricValues=[value]))
+
+    async def _stream_is_active(self, request: bytes, context: _Context) -> None:
+        ref = await self._ref(request, context, "stream_is_active")
+        await self._admit(context)
+        subscription = _Subscription(ref)
+        activity = subscription.activity
+        with self._stream(), self._subscribed(subscription):
+            while not self._draining:
+                if wait_ms := activity.wait_ms(self._clock()):
+                    await self._sleep(wait_ms / 1000)
+                if self._draining:
+                    break
+                # No await from here to `is_edge`: what is stored after `clear` wakes the next round.
+                subscription.wake.clear()
+                active = self._activity(ref)
+                if activity.is_edge(active, self._clock()):
+                    self._count("pushed_activations", 1)
+                    await context.write(schema.encode(schema.IsActiveResponse(result=True)))
+                await subscription.wake.wait()
+
+    async def _stream_metric_spec(self, request: bytes, context: _Context) -> None:
+        ref = await self._ref(request, context, "stream_metric_spec")
+        await self._admit(context)
+        wake = asyncio.Event()
+        sent = b""
+        with self._stream(), _member(self._spec_wakes, wake):
+            while not self._draining:
+                wake.clear()
+                try:
+                    spec = self._spec(ref)
+                except MetadataError as error:
+                    if not sent:
+                        await self._refuse(context, Refusal.INVALID_ARGUMENT, str(error))
+                    spec = sent
+                if spec != sent:
+                    sent = spec
+                    await context.write(spec)
+                await wake.wait()
+
+    def _spec(self, ref: Ref) -> bytes:
+        numbers = target_numbers(self.answers.trigger(ref))
+        spec = schema.MetricSpec(
+            metricName=ref.metric_name,
+            targetSize=numbers.integer,
+            targetSizeFloat=numbers.exact,
+        )
+        return schema.encode(schema.GetMetricSpecResponse(metricSpecs=[spec]))
+
+    def _activity(self, ref: Ref) -> bool | None:
+        """Return whether the trigger is active, None where that is not known."""
+        decision = self.answers.decision(ref, fresh=True)
+        return True if decision.active else None if isinstance(decision, Refused) else False
+
+    async def _ref(self, request: bytes, context: _Context, call: str) -> Ref:
+        return _as_ref(await self._decode("ScaledObjectRef", request, context, call))
+
+    async def _decode(self, name: str, wire: bytes, context: _Context, call: str) -> schema.Message:
+        self._count(call, 1)
+        try:
+            return schema.decode(name, wire)
+        except schema.DecodeError:
+            text = f"cannot decode the request: expected {schema.PACKAGE}.{name}"
+            await self._refuse(context, Refusal.INVALID_ARGUMENT, text)
+
+    async def _refuse(self, context: _Context, refusal: Refusal, text: str) -> NoReturn:
+        self._count(refusal.value, 1)
+        await context.abort(_STATUS[refusal], text[:MAX_STATUS_LENGTH])
+        raise AssertionError("abort raises")
+
+    async def _admit(self, context: _Context) -> None:
+        if self._streams >= self._config.max_streams:
+            self._count("refused_streams", 1)
+            await context.abort(
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                f"{self._streams} streams are open, the limit is extensions.keda_scaler.max_streams",
+            )
+
+    @contextmanager
+    def _stream(self) -> Iterator[None]:
+        self._streams += 1
+        try:
+            yield
+        finally:
+            self._streams -= 1
+
+    @contextmanager
+    def _subscribed(self, subscription: _Subscription) -> Iterator[None]:
+        self._index(subscription)
+        with _member(self._subscriptions, subscription):
+            try:
+                yield
+            finally:
+                self._unindex(subscription)
+
+    def _index(self, subscription: _Subscription) -> None:
+        self._unindex(subscription)
+        try:
+            subscription.names = self.answers.trigger(subscription.ref).metric_names
+        except MetadataError:
+            subscription.names = frozenset()
+        for name in subscription.names:
+            self._by_name.setdefault(name, set()).add(subscription)
+
+    def _unindex(self, subscription: _Subscription) -> None:
+        for name in subscription.names:
+            subscribed = self._by_name[name]
+            subscribed.discard(subscription)
+            if not subscribed:
+                del self._by_name[name]
+        subscription.names = frozenset()
+
+    async def _wake_overdue(self) -> None:
+        while True:
+            await self._sleep(SLOW_TICK_S)
+            now_ms = self._clock()
+            for subscription in self._subscriptions:
+                if subscription.activity.is_overdue(now_ms):
+                    subscription.wake.set()
+
+
+def _as_ref(message: schema.Message) -> Ref:
+    return Ref(message.namespace, message.name, dict(message.scalerMetadata))
+
+
+_T = TypeVar("_T")
+
+
+@contextmanager
+def _member(members: set[_T], member: _T) -> Iterator[None]:
+    members.add(member)
+    try:
+        yield
+    finally:
+        members.discard(member)
