@@ -1,0 +1,150 @@
+"""One pass of conditions over a batch: what it drops and what it prunes (spec/ottl.md 5.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+
+from daemon.ottl.compile import Condition
+from daemon.ottl.evaluation import EvaluationContext
+from daemon.processors.filter.failures import ErrorHandler, Failures
+from daemon.processors.filter.verdicts import KEPT, Verdict, Verdicts, judge
+from receivers.model import DataPoint, Metric, MetricType, ResourceMetrics, ScopeMetrics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """The conditions of one pass by context; None is absent, an empty list is there and never matches."""
+
+    resource: tuple[Condition, ...] | None = None
+    scope: tuple[Condition, ...] | None = None
+    metric: tuple[Condition, ...] | None = None
+    datapoint: tuple[Condition, ...] | None = None
+
+    @property
+    def stop_at_resource(self) -> bool:
+        """Whether nothing below the resource is looked at."""
+        return self.scope is None and self.metric is None and self.datapoint is None
+
+
+class ConditionPass:
+    """Applies conditions to batches; remembers what cannot change."""
+
+    def __init__(self, conditions: Conditions, errors: ErrorHandler) -> None:
+        metric = conditions.metric or ()
+        if not errors.propagates:
+            # Any of them may drop the metric, so the ones that need not look at its data points go first.
+            metric = tuple(sorted(metric, key=lambda condition: not condition.header_only))
+        remembered = tuple(takewhile(lambda condition: condition.header_only, metric))
+        self._conditions = conditions
+        self._errors = errors
+        self._verdicts = Verdicts(remembered, stop_at_error=errors.propagates)
+        self._rest = metric[len(remembered) :]
+
+    def apply(
+        self, resource_metrics: list[ResourceMetrics], failures: Failures
+    ) -> list[ResourceMetrics]:
+        """Return what is kept; scopes, metrics and data points are taken out of their containers in place."""
+        return [item for item in resource_metrics if self._keeps_resource(item, failures)]
+
+    def judge(
+        self, resource_metrics: ResourceMetrics, scope_metrics: ScopeMetrics, metric: Metric
+    ) -> str | None:
+        """Return the condition that drops this metric, or all of its data points, or None if it is kept."""
+        context = EvaluationContext(resource_metrics, scope_metrics, metric)
+        conditions = self._conditions
+        for level in (conditions.resource, conditions.scope, conditions.metric):
+            verdict = self._judge(level or (), context)
+            if verdict.stopped or verdict.dropped_by is not None:
+                return verdict.dropped_by
+        if conditions.datapoint is None or metric.header.type is MetricType.NONE:
+            return None
+        dropped_by: str | None = "(it has no data points)"
+        for context.data_point in metric.data_points:
+            dropped_by = self._judge(conditions.datapoint, context).dropped_by
+            if dropped_by is None:
+                return None
+        return dropped_by
+
+    def _keeps_resource(self, item: ResourceMetrics, failures: Failures) -> bool:
+        if self._conditions.resource:
+            verdict = self._judge(self._conditions.resource, EvaluationContext(item), failures)
+            if verdict.stopped or verdict.dropped_by is not None:
+                return verdict.stopped
+        if not self._conditions.stop_at_resource:
+            item.scope_metrics = [
+                scope_metrics
+                for scope_metrics in item.scope_metrics
+                if self._keeps_scope(item, scope_metrics, failures)
+            ]
+        return bool(item.scope_metrics)
+
+    def _keeps_scope(
+        self, resource_metrics: ResourceMetrics, item: ScopeMetrics, failures: Failures
+    ) -> bool:
+        if self._conditions.scope:
+            context = EvaluationContext(resource_metrics, item)
+            verdict = self._judge(self._conditions.scope, context, failures)
+            if verdict.stopped or verdict.dropped_by is not None:
+                return verdict.stopped
+        if self._conditions.metric or self._conditions.datapoint is not None:
+            item.metrics = self._kept_metrics(resource_metrics, item, failures)
+        return bool(item.metrics)
+
+    def _kept_metrics(
+        self,
+        resource_metrics: ResourceMetrics,
+        scope_metrics: ScopeMetrics,
+        failures: Failures,
+    ) -> list[Metric]:
+        """The hot path: without errors and data point conditions one look-up for each metric."""
+        dropped = self._verdicts.of(resource_metrics.resource, scope_metrics.scope)
+        metrics = scope_metrics.metrics
+        kept = [metric for metric in metrics if not dropped[metric.header]]
+        failed = dropped.failed
+        if failed:
+            for metric in metrics:
+                self._errors.handle(failed.get(metric.header, KEPT), failures)
+        if not self._rest and self._conditions.datapoint is None:
+            return kept
+        context = EvaluationContext(resource_metrics, scope_metrics)
+        return [
+            metric
+            for metric in kept
+            if failed.get(metric.header, KEPT).stopped
+            or self._keeps_metric(metric, context, failures)
+        ]
+
+    def _keeps_metric(self, metric: Metric, context: EvaluationContext, failures: Failures) -> bool:
+        context.metric = metric
+        if self._rest:
+            verdict = self._judge(self._rest, context, failures)
+            if verdict.stopped or verdict.dropped_by is not None:
+                return verdict.stopped
+        conditions = self._conditions.datapoint
+        if conditions is None or metric.header.type is MetricType.NONE:
+            return True
+        points = metric.data_points
+        kept = [point for point in points if self._keeps_point(point, context, failures)]
+        if len(kept) != len(points):
+            metric.data_points = kept
+        return bool(kept)
+
+    def _keeps_point(
+        self, point: DataPoint, context: EvaluationContext, failures: Failures
+    ) -> bool:
+        context.data_point = point
+        return self._judge(self._conditions.datapoint or (), context, failures).dropped_by is None
+
+    def _judge(
+        self,
+        conditions: Sequence[Condition],
+        context: EvaluationContext,
+        failures: Failures | None = None,
+    ) -> Verdict:
+        """Return what the conditions say; their errors are acted on unless `failures` is None."""
+        verdict = judge(conditions, context, stop_at_error=self._errors.propagates)
+        if verdict.errors and failures is not None:
+            self._errors.handle(verdict, failures)
+        return verdict
