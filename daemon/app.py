@@ -1,0 +1,271 @@
+"""The composition root: the one module that knows every concrete class; order of start and stop."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import gc
+import os
+import signal
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from typing import Protocol, TypeVar
+
+import structlog
+
+from daemon.clock import Clock, Sleep, system_clock
+from daemon.config.health_check import HealthCheckConfig
+from daemon.config.keda_scaler import KedaScalerConfig
+from daemon.config.load import LoadedConfig
+from daemon.config.opencensus import OpenCensusConfig
+from daemon.config.windows import WindowsConfig
+from daemon.exporters.windows import Windows
+from daemon.pipeline import build_pipelines, check_pipelines
+from daemon.scaler.service import KedaScaler
+from daemon.telemetry import SelfMetrics, configure_logs, supervise
+from daemon.web.health import HealthCheck
+from daemon.web.metrics import MetricsPage
+from query.engine import Answer, Engine, Question
+from query.store.store import COUNTERS, Store, StoreSettings
+from receivers.consumer import Consumer
+from receivers.errors import ReceiverError
+from receivers.opencensus.server import OpenCensusServer
+
+log = structlog.get_logger(__name__)
+
+TICK_S = 1.0
+"""How often senders are looked at for those that ended, and series for those to forget."""
+
+_MIB = 1024 * 1024
+_FORCED = 1
+
+_T = TypeVar("_T")
+
+
+class Part(Protocol):
+    """Something that listens."""
+
+    async def start(self) -> int:
+        """Listen and return the port."""
+
+    async def stop(self) -> None:
+        """Stop; safe twice and before `start`."""
+
+
+class App:
+    """One tallyd: built whole from a configuration before anything listens, started, stopped.
+
+    Everything runs on the event loop of the caller of `start`.
+    """
+
+    def __init__(
+        self, loaded: LoadedConfig, *, clock: Clock = system_clock, sleep: Sleep = asyncio.sleep
+    ) -> None:
+        """Build all parts.
+
+        Raises:
+            InvalidConfigurationError: parts of the configuration cannot be built; every mistake, with its position.
+        """
+        config = loaded.config
+        self.ports: dict[str, int] = {}
+        """Where each part listens, by component id, once started."""
+        self.metrics = SelfMetrics()
+        self._clock = clock
+        self._sleep = sleep
+        self._windows_config = _only(config.exporters, WindowsConfig) or WindowsConfig()
+        self.store = self._build_store()
+        self.engine = Engine(self.store, lookback_ms=self._windows_config.retention)
+        self.windows = Windows(
+            self.store,
+            buckets=self._windows_config.histogram_buckets,
+            count=self.metrics.counters("tallyd_windows_refused", "Data that no window can hold"),
+            on_append=self._on_append,
+        )
+        self._scaler: KedaScaler | None = None
+        self._parts: dict[str, Part] = {}
+        self._timer: asyncio.Task[None] | None = None
+        self._ready = False
+        self._task_failures = self.metrics.counters(
+            "tallyd_task_failures", "Tasks that failed and were begun again", label="task"
+        )
+        mistakes = check_pipelines(config)
+        if mistakes:
+            raise loaded.invalid(mistakes)
+        self._consumers = build_pipelines(
+            config,
+            dict.fromkeys(config.exporters, self.windows),
+            count_filtered=self.metrics.counters(
+                "otelcol_processor_filter_datapoints_filtered",
+                "What a filter dropped: data points, or metrics it dropped unread",
+                label="filter",
+            ),
+        )
+        self._config = config
+
+    async def start(self) -> None:
+        """Listen on every port that the configuration names.
+
+        Raises:
+            OSError: a port cannot be opened; what was opened is closed again.
+        """
+        self._parts = self._build_parts()
+        try:
+            for name, part in self._parts.items():
+                self.ports[name] = await _listening(part)
+                log.info("listening", component=name, port=self.ports[name])
+        except BaseException:
+            await self.stop()
+            raise
+        self._timer = asyncio.create_task(
+            supervise("tick", self._tick, count=self._task_failures, sleep=self._sleep)
+        )
+        self._ready = True
+        # What start-up made stays for good: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+
+    async def stop(self) -> None:
+        """End streams with OK and close every port, the last opened first; safe twice and before `start`."""
+        self._ready = False
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+        parts, self._parts = self._parts, {}
+        await asyncio.gather(*(part.stop() for part in reversed(parts.values())))
+
+    def _build_store(self) -> Store:
+        store = Store(
+            StoreSettings(
+                retention_ms=self._windows_config.retention,
+                max_series=self._windows_config.max_series,
+            ),
+            _warn,
+        )
+        self.metrics.table("tallyd_windows", COUNTERS, lambda: store.counters)
+        return store
+
+    def _build_parts(self) -> dict[str, Part]:
+        """Return what listens, in the order of start: first those who ask, so that they get an answer early."""
+        config = self._config
+        parts: dict[str, Part] = {}
+        for name in config.service.extensions:
+            extension = config.extensions[name]
+            if isinstance(extension, KedaScalerConfig):
+                parts[name] = self._scaler = self._build_scaler(extension)
+            elif isinstance(extension, HealthCheckConfig):
+                parts[name] = HealthCheck(extension, self._missing)
+        endpoint = config.service.telemetry.metrics.endpoint
+        if endpoint is not None:
+            parts["telemetry"] = MetricsPage(endpoint, self.metrics)
+        for name, consumer in self._consumers.items():
+            parts[name] = self._build_receiver(name, config.receivers[name], consumer)
+        return parts
+
+    def _build_scaler(self, config: KedaScalerConfig) -> KedaScaler:
+        return KedaScaler(
+            config,
+            _Asked(self.engine, self.windows),
+            self._clock,
+            self._sleep,
+            listening_since_ms=self._clock(),
+            settled=False,
+            settle_for_ms=self._windows_config.settle_for,
+            retention_ms=self._windows_config.retention,
+            count=self.metrics.counters(
+                "tallyd_keda_scaler", "Calls of KEDA and what became of them", label="event"
+            ),
+        )
+
+    def _build_receiver(
+        self, name: str, config: OpenCensusConfig, consumer: Consumer
+    ) -> OpenCensusServer:
+        server = OpenCensusServer(
+            config.endpoint,
+            consumer,
+            self.windows,
+            self._clock,
+            self.metrics.counters(
+                "tallyd_receiver_irregularities",
+                "What a receiver did not hand on as it came",
+                receiver=name,
+            ),
+            max_recv_msg_size_bytes=config.max_recv_msg_size_mib * _MIB,
+        )
+        self.metrics.gauge(
+            "tallyd_receiver_streams",
+            "Connected senders",
+            lambda: server.active_streams,
+            receiver=name,
+        )
+        return server
+
+    def _on_append(self, names: AbstractSet[str]) -> None:
+        if self._scaler is not None:
+            self._scaler.on_append(names)
+
+    def _missing(self) -> list[str]:
+        return [] if self._ready else ["listening"]
+
+    async def _tick(self) -> None:
+        while True:
+            await self._sleep(TICK_S)
+            self.store.advance(self._clock())
+
+
+async def run(loaded: LoadedConfig) -> None:
+    """Run tallyd until SIGTERM or SIGINT; a second signal ends it at once.
+
+    Raises:
+        InvalidConfigurationError: parts of the configuration cannot be built.
+        OSError: a port cannot be opened.
+    """
+    configure_logs(loaded.config.service.telemetry.logs)
+    for warning in loaded.warnings:
+        log.warning("odd configuration", detail=warning)
+    app = App(loaded)
+    stopping = asyncio.Event()
+
+    def stop() -> None:
+        if stopping.is_set():
+            os._exit(_FORCED)
+        stopping.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    await app.start()
+    log.info("ready")
+    await stopping.wait()
+    log.info("stopping")
+    await app.stop()
+    log.info("stopped")
+
+
+class _Asked:
+    """The engine as the scaler asks it: the windows hear which buckets somebody wants (DESIGN 3.5)."""
+
+    def __init__(self, engine: Engine, windows: Windows) -> None:
+        self._engine = engine
+        self._windows = windows
+
+    def answer(self, question: Question, at_ms: int) -> Answer:
+        """Return the engine's answer."""
+        answer = self._engine.answer(question, at_ms)
+        if answer.name is not None and not answer.known:
+            self._windows.asked(answer.name)
+        return answer
+
+
+async def _listening(part: Part) -> int:
+    try:
+        return await part.start()
+    except ReceiverError as error:
+        raise OSError(errno.EADDRINUSE, str(error)) from error
+
+
+def _only(components: Mapping[str, object], kind: type[_T]) -> _T | None:
+    return next((one for one in components.values() if isinstance(one, kind)), None)
+
+
+def _warn(event: str, fields: dict[str, object]) -> None:
+    log.warning(event.replace("_", " "), **fields)
