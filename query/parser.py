@@ -32,7 +32,7 @@ from query.syntax import (
     VectorSelector,
 )
 from query.text import Span, nearest
-from query.typecheck import check
+from query.typecheck import check, count_arguments
 
 MAX_NESTING = 64
 """Parentheses, calls and signs within each other: above any real query; a call takes 7 of Python's 1000 frames."""
@@ -227,7 +227,7 @@ class _Parser(ClauseParser):
         span = Span(start.span.start, end.span.end)
         wanted = 1 if AGGREGATIONS[op] is None else 2
         if len(arguments) != wanted:
-            message = f"{op} takes {wanted} argument(s), got {len(arguments)}"
+            message = f"{op} takes {count_arguments(wanted)}, got {len(arguments)}"
             raise QuerySyntaxError(self.text, span, message)
         param = arguments[0] if wanted == 2 else None
         return self._checked(

@@ -58,24 +58,31 @@ def check(text: str, expr: Expr) -> None:
             _check_binary(text, expr)
         case Unary():
             if type_of(expr.expr) not in {ValueType.SCALAR, ValueType.INSTANT_VECTOR}:
-                _fail(text, expr, f"a sign cannot stand before a {type_of(expr.expr)}")
+                _fail(text, expr.expr, f"a sign cannot stand before {_a(type_of(expr.expr))}")
         case Subquery():
             _expect(text, expr.expr, ValueType.INSTANT_VECTOR, "a subquery")
         case _:
             pass
 
 
+def count_arguments(count: int) -> str:
+    """Return "1 argument", "2 arguments"."""
+    return f"{count} argument" if count == 1 else f"{count} arguments"
+
+
 def _check_call(text: str, call: Call) -> None:
     signature = FUNCTIONS[call.name]
-    count = len(call.args)
-    at_most = count if signature.repeats else len(signature.types)
-    if not signature.required <= count <= at_most:
-        fewest, most = signature.required, len(signature.types)
-        wanted = str(fewest) if fewest == most else f"{fewest} to {most}"
-        if signature.repeats:
-            wanted = f"at least {fewest}"
-        _fail(text, call, f"{call.name}() takes {wanted} argument(s), got {count}")
-    types = signature.types
+    types, fewest, count = signature.types, signature.required, len(call.args)
+    if signature.repeats:
+        if count < fewest:
+            _fail(text, call, f"{call.name}() takes at least {fewest} arguments, got {count}")
+    elif not fewest <= count <= len(types):
+        wanted = (
+            count_arguments(len(types))
+            if fewest == len(types)
+            else f"{fewest} to {count_arguments(len(types))}"
+        )
+        _fail(text, call, f"{call.name}() takes {wanted}, got {count}")
     for index, argument in enumerate(call.args):
         _expect(text, argument, types[min(index, len(types) - 1)], f"{call.name}()")
 
@@ -92,7 +99,7 @@ def _check_binary(text: str, binary: Binary) -> None:
     types = (type_of(binary.left), type_of(binary.right))
     for operand, kind in zip((binary.left, binary.right), types, strict=True):
         if kind not in {ValueType.SCALAR, ValueType.INSTANT_VECTOR}:
-            _fail(text, operand, f"'{op}' takes scalars and instant vectors, got a {kind}")
+            _fail(text, operand, f"'{op}' takes scalars and instant vectors, got {_a(kind)}")
     if binary.return_bool and not op.is_comparison:
         _fail(text, binary, f"'bool' goes with comparisons only, not with '{op}'")
     if op.is_set_operator and ValueType.SCALAR in types:
@@ -116,8 +123,12 @@ def _expect(text: str, operand: Expr, wanted: ValueType, where: str) -> None:
         _fail(
             text,
             operand,
-            f"{where} takes a value of type {wanted} here, got a {got}{_hint(wanted, got)}",
+            f"{where} takes a value of type {wanted} here, got {_a(got)}{_hint(wanted, got)}",
         )
+
+
+def _a(kind: ValueType) -> str:
+    return f"{'an' if kind is ValueType.INSTANT_VECTOR else 'a'} {kind}"
 
 
 def _hint(wanted: ValueType, got: ValueType) -> str:
