@@ -31,6 +31,7 @@ from google.protobuf import (
 from google.protobuf.message import DecodeError as WireError
 
 __all__ = [
+    "NO_RESOURCE",
     "LabelValueParts",
     "MetricDescriptor",
     "Node",
@@ -51,6 +52,9 @@ _FILES = (
     "opencensus/proto/agent/metrics/v1/metrics_service",
 )
 _LITERAL = re.compile(r"(?:serialized_pb=_b|AddSerializedFile)\(\s*(b?'(?:[^'\\]|\\.)*')")
+
+NO_RESOURCE = b"\xff"
+"""What `MetricParts.resource` reads as when it is absent; no Resource has these bytes. Cheaper than `HasField`."""
 
 _PARTIAL_PACKAGE = "tallyd.opencensus"
 _METRICS = "opencensus.proto.metrics.v1."
@@ -133,6 +137,8 @@ def _add_partial_message(
             field.type = field.TYPE_BYTES
         else:
             field.type = source.type
+        if (name, field_name) == ("MetricParts", "resource"):
+            field.default_value = r"\377"
         if source.containing_oneof is not None:
             if not message.oneof_decl:
                 message.oneof_decl.add(name=source.containing_oneof.name)

@@ -83,35 +83,38 @@ class StreamState:
     def _groups(self, metrics: Any) -> list[ResourceMetrics]:
         """Return the metrics of the stream's resource first, then each with a resource of its own (3.1)."""
         decoder = self._decoder
-        layout_of = decoder.layout
+        known, absent = decoder.layouts, schema.NO_RESOURCE
         shared: list[Metric] = []
         groups: list[ResourceMetrics] = []
         for metric in metrics:
-            layout = layout_of(metric.metric_descriptor)
-            if not isinstance(layout, Layout):
-                self._refuse(metric, layout)
-            elif metric.HasField("resource"):
-                group = self._own_group(metric, layout)
-                if group is not None:
-                    groups.append(group)
-            else:
-                shared.append(Metric(layout.header, WirePoints(decoder, layout, metric)))
+            layout = known.get(metric.metric_descriptor) or self._layout(metric)
+            if layout is None:
+                continue
+            if metric.resource == absent:
+                shared.append(Metric(layout.header, WirePoints(layout, metric)))
+            elif (resource := self._metric_resource(metric.resource)) is not None:
+                own = Metric(layout.header, WirePoints(layout, metric))
+                groups.append(ResourceMetrics(resource, [ScopeMetrics(_SCOPE, [own])]))
         if shared:
             groups.insert(0, ResourceMetrics(self._resource, [ScopeMetrics(_SCOPE, shared)]))
         return groups
 
-    def _refuse(self, metric: Any, reason: Refusal) -> None:
-        if not metric.HasField("metric_descriptor"):
-            reason = Refusal.NO_DESCRIPTOR
-        self._decoder.count(reason, 1)
+    # Any: a message object; protobuf ships no types.
+    def _layout(self, metric: Any) -> Layout | None:
+        """Return the layout of a metric whose descriptor is new; None, and counted, if it has none."""
+        layout = self._decoder.learn_layout(metric.metric_descriptor)
+        if isinstance(layout, Layout):
+            return layout
+        absent = not metric.HasField("metric_descriptor")
+        self._decoder.count(Refusal.NO_DESCRIPTOR if absent else layout, 1)
+        return None
 
-    def _own_group(self, metric: Any, layout: Layout) -> ResourceMetrics | None:
-        """Return the group of a metric with a resource of its own, which replaces the stream's, not the Node."""
-        raw: bytes = metric.resource
+    def _metric_resource(self, raw: bytes) -> Resource | None:
+        """Return the resource of a metric that has its own: it replaces the stream's, but not the Node."""
         resource = self._metric_resources.get(raw)
-        if resource is None:
+        if resource is None and self._node is not None:
             try:
-                resource = decode_resource(self._node_parts(), raw)
+                resource = decode_resource(self._node, raw)
             except DecodeError:
                 self._decoder.count(Refusal.UNDECODABLE_METRIC, 1)
                 return None
@@ -119,9 +122,4 @@ class StreamState:
                 self._metric_resources.clear()
                 self._decoder.count(Refusal.CACHE_CLEARED, 1)
             self._metric_resources[raw] = resource
-        points = WirePoints(self._decoder, layout, metric)
-        return ResourceMetrics(resource, [ScopeMetrics(_SCOPE, [Metric(layout.header, points)])])
-
-    def _node_parts(self) -> NodeParts:
-        assert self._node is not None  # noqa: S101  # receive() lets no metric pass without a Node
-        return self._node
+        return resource
