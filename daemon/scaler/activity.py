@@ -6,8 +6,15 @@ from typing import Final
 
 MIN_GAP_MS: Final = 50
 """Between two evaluations of one subscription that samples asked for."""
+EVALUATION_MS: Final = 1
+"""Room that each open subscription gets in the gap: all of them together are evaluated 1,000 times a second at most."""
 SLOW_PERIOD_MS: Final = 5_000
 """Values also change without samples: senders end, windows move on."""
+
+
+def gap_ms(subscriptions: int) -> int:
+    """Return the gap between two evaluations of one subscription when so many are open."""
+    return max(MIN_GAP_MS, subscriptions * EVALUATION_MS)
 
 
 class Activity:
@@ -19,11 +26,11 @@ class Activity:
         self._active = False
         self._evaluated_at_ms: int | None = None
 
-    def wait_ms(self, now_ms: int) -> int:
-        """Return how long an evaluation that is wanted now must still wait, 0 to `MIN_GAP_MS`."""
+    def wait_ms(self, now_ms: int, gap_ms: int) -> int:
+        """Return how long an evaluation that is wanted now must still wait, 0 to `gap_ms`."""
         if self._evaluated_at_ms is None:
             return 0
-        return min(max(self._evaluated_at_ms + MIN_GAP_MS - now_ms, 0), MIN_GAP_MS)
+        return min(max(self._evaluated_at_ms + gap_ms - now_ms, 0), gap_ms)
 
     def is_overdue(self, now_ms: int) -> bool:
         """Return whether the last evaluation, of whatever cause, is `SLOW_PERIOD_MS` old."""

@@ -31,6 +31,9 @@ CEILING_MS: Final = 250
 LOG_LINES: Final = 50
 """Changes of state told per minute; beyond that they are counted."""
 _MINUTE_MS: Final = 60_000
+MAX_NAME_LENGTH: Final = 253
+"""Characters of a name in the log: Kubernetes allows no more."""
+MAX_REASON_LENGTH: Final = 1000
 
 log = structlog.get_logger(__name__)
 
@@ -63,6 +66,10 @@ class Ref(NamedTuple):
     namespace: str
     name: str
     metadata: Mapping[str, str]
+    metadata_key: str
+    """Equal for equal metadata."""
+    key: str
+    """Equal for equal triggers of one scaled object; the metric name would not do (keda.md 1.6)."""
 
     @property
     def metric_name(self) -> str:
@@ -70,11 +77,18 @@ class Ref(NamedTuple):
         return f"{self.namespace}-{self.name}"
 
 
-class _Lru(Generic[_K, _V]):
-    """A mapping that forgets what was least recently asked for."""
+def make_ref(namespace: str, name: str, metadata: Mapping[str, str]) -> Ref:
+    """Return the trigger with its keys, which are the same in every process."""
+    metadata_key = _digest(sorted(metadata.items()))
+    return Ref(namespace, name, metadata, metadata_key, _digest((namespace, name, metadata_key)))
 
-    def __init__(self, capacity: int) -> None:
+
+class _Lru(Generic[_K, _V]):
+    """A mapping that forgets what was least recently asked for, and counts it."""
+
+    def __init__(self, capacity: int, forgot: Callable[[], None]) -> None:
         self._capacity = capacity
+        self._forgot = forgot
         self._items: OrderedDict[_K, _V] = OrderedDict()
 
     def get(self, key: _K) -> _V | None:
@@ -88,6 +102,7 @@ class _Lru(Generic[_K, _V]):
         self._items.move_to_end(key)
         if len(self._items) > self._capacity:
             self._items.popitem(last=False)
+            self._forgot()
 
     def clear(self) -> None:
         self._items.clear()
@@ -107,8 +122,10 @@ class _Remembered:
     decided_at_ms: int = 0
     told: Told | None = None
     """The last value that was the engine's own, for holding (keda.md 6.3.6)."""
-    state: Refusal | str | None = None
+    state: str = ""
     """What the log said last."""
+    warned: bool = False
+    """Whether the log has said what the asker should know although there is a value."""
 
 
 class Answers:
@@ -122,22 +139,30 @@ class Answers:
         queries: Mapping[str, Mapping[str, str]],
         clock: Callable[[], int],
         count: Callable[[str, int], None],
-        listening_since_ms: int,
-        settled: bool,
-        held: Mapping[str, Told],
     ) -> None:
         self._engine = engine
         self._settings = settings
         self._queries = queries
         self._clock = clock
         self._count = count
-        self._settled_at_ms = listening_since_ms + (0 if settled else settings.settle_for_ms)
-        self._triggers: _Lru[str, Trigger] = _Lru(settings.max_scaled_objects)
-        self._remembered: _Lru[str, _Remembered] = _Lru(settings.max_scaled_objects)
-        for key, told in held.items():
-            self._remembered.put(key, _Remembered(told=told))
+        self._settled_at_ms: int | None = None
+
+        def forgot() -> None:
+            count("forgotten_triggers", 1)
+
+        self._triggers: _Lru[str, Trigger] = _Lru(settings.max_scaled_objects, lambda: None)
+        self._remembered: _Lru[str, _Remembered] = _Lru(settings.max_scaled_objects, forgot)
         self._log_window_ms = 0
         self._logged = 0
+
+    def become_ready(
+        self, *, listening_since_ms: int, settled: bool, held: Mapping[str, Told]
+    ) -> None:
+        """Begin to answer; until then every value is UNAVAILABLE. `held` is what the last process told."""
+        settle_for_ms = 0 if settled else self._settings.settle_for_ms
+        self._settled_at_ms = listening_since_ms + settle_for_ms
+        for key, told in held.items():
+            self._remembered.put(key, _Remembered(told=told))
 
     def trigger(self, ref: Ref) -> Trigger:
         """Return the compiled metadata of `ref`.
@@ -145,22 +170,27 @@ class Answers:
         Raises:
             MetadataError: it gives no target.
         """
-        key = _digest(sorted(ref.metadata.items()))
-        trigger = self._triggers.get(key)
+        trigger = self._triggers.get(ref.metadata_key)
         if trigger is None:
             trigger = parse_metadata(ref.metadata, self._queries)
-            self._triggers.put(key, trigger)
+            self._triggers.put(ref.metadata_key, trigger)
             self._tell_unknown_keys(ref, trigger)
         return trigger
+
+    def metric_names(self, ref: Ref) -> frozenset[str]:
+        """Return the names whose samples may change what `ref` is told; none without a target."""
+        try:
+            return self.trigger(ref).metric_names
+        except MetadataError:
+            return frozenset()
 
     def decision(self, ref: Ref, *, fresh: bool = False) -> Decision:
         """Return what `ref` is told now, which for `MEMO_MS` is the same unless `fresh` is asked for."""
         now_ms = self._clock()
-        key = _digest((ref.namespace, ref.name, sorted(ref.metadata.items())))
-        remembered = self._remembered.get(key)
+        remembered = self._remembered.get(ref.key)
         if remembered is None:
             remembered = _Remembered()
-            self._remembered.put(key, remembered)
+            self._remembered.put(ref.key, remembered)
         age_ms = now_ms - remembered.decided_at_ms
         if remembered.decision is not None and not fresh and 0 <= age_ms < MEMO_MS:
             return remembered.decision
@@ -182,14 +212,16 @@ class Answers:
             remembered.decision = None
 
     def _decide(self, ref: Ref, remembered: _Remembered, now_ms: int) -> Decision:
+        if self._settled_at_ms is None:
+            return Refused(refusal=Refusal.UNAVAILABLE, text="starting, not ready to answer yet")
         try:
             trigger = self.trigger(ref)
         except MetadataError as error:
             return Refused(refusal=Refusal.INVALID_ARGUMENT, text=str(error))
         refused = refuse_metadata(trigger, retention_ms=self._settings.retention_ms)
-        if refused is not None or trigger.question is None:
-            return refused or Refused(refusal=Refusal.INVALID_ARGUMENT, text="no question")
-        decision = self._ask(trigger, trigger.question, now_ms)
+        if refused is not None:
+            return refused
+        decision = self._ask(ref, trigger, remembered, now_ms)
         left_ms = self._settled_at_ms - now_ms
         if left_ms <= 0:
             if isinstance(decision, Told):
@@ -204,57 +236,43 @@ class Answers:
             hold_for_ms=self._settings.hold_for_ms,
         )
 
-    def _ask(self, trigger: Trigger, question: Question, now_ms: int) -> Decision:
+    def _ask(self, ref: Ref, trigger: Trigger, remembered: _Remembered, now_ms: int) -> Decision:
         self._count("evaluations", 1)
         try:
-            answer = self._engine.answer(question, now_ms)
+            answer = self._engine.answer(trigger.asked, now_ms)
         except QueryError as error:
-            return Refused(
-                refusal=Refusal.INVALID_ARGUMENT, text=f"metadata key metricQuery: {error}"
-            )
+            text = f"metadata key metricQuery: {error}"
+            return Refused(refusal=Refusal.INVALID_ARGUMENT, text=text)
         took_ms = self._clock() - now_ms
         if took_ms > CEILING_MS:
             return Refused(
                 refusal=Refusal.DEADLINE_EXCEEDED,
                 text=f"the answer took {took_ms} ms, expected at most {CEILING_MS} ms: select fewer series",
             )
+        if answer.warnings and not remembered.warned and self._may_log():
+            remembered.warned = True
+            log.warning("doubtful query", **_named(ref), warnings=answer.warnings)
         return decide(trigger, answer, at_ms=now_ms)
 
     def _tell_change(self, ref: Ref, remembered: _Remembered, decision: Decision) -> None:
-        state = decision.refusal if isinstance(decision, Refused) else "known"
-        if state == remembered.state:
+        """Log that the value of `ref` became known, or unknown for another reason; never each call."""
+        state = decision.refusal.value if isinstance(decision, Refused) else "known"
+        if state == remembered.state or not self._may_log():
             return
         remembered.state = state
-        if not self._may_log():
-            return
         if isinstance(decision, Refused):
-            log.warning(
-                "metric value not known",
-                namespace=ref.namespace,
-                scaled_object=ref.name,
-                status=decision.refusal.value,
-                reason=decision.text,
-            )
+            reason = decision.text[:MAX_REASON_LENGTH]
+            log.warning("metric value not known", **_named(ref), status=state, reason=reason)
         else:
-            log.info(
-                "metric value known",
-                namespace=ref.namespace,
-                scaled_object=ref.name,
-                value=decision.value,
-                active=decision.active,
-            )
+            value, active = decision.value, decision.active
+            log.info("metric value known", **_named(ref), value=value, active=active)
 
     def _tell_unknown_keys(self, ref: Ref, trigger: Trigger) -> None:
         if trigger.unknown_keys and self._may_log():
-            log.warning(
-                "unknown metadata keys",
-                namespace=ref.namespace,
-                scaled_object=ref.name,
-                keys={
-                    key: f"did you mean {near}?" if near else ""
-                    for key, near in trigger.unknown_keys
-                },
-            )
+            keys = {
+                key: f"did you mean {near}?" if near else "" for key, near in trigger.unknown_keys
+            }
+            log.warning("unknown metadata keys", **_named(ref), keys=keys)
 
     def _may_log(self) -> bool:
         now_ms = self._clock()
@@ -263,9 +281,16 @@ class Answers:
             self._logged = 0
         self._logged += 1
         if self._logged > LOG_LINES:
-            self._count("log_lines_suppressed", 1)
+            self._count("suppressed_log_lines", 1)
             return False
         return True
+
+
+def _named(ref: Ref) -> dict[str, str]:
+    return {
+        "namespace": ref.namespace[:MAX_NAME_LENGTH],
+        "scaled_object": ref.name[:MAX_NAME_LENGTH],
+    }
 
 
 def _digest(value: object) -> str:

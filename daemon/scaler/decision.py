@@ -78,7 +78,7 @@ def refuse_metadata(trigger: Trigger, *, retention_ms: int) -> Refused | None:
     """Return why `trigger` cannot be asked at all, or None; a `retention_ms` of 0 keeps by count only (DESIGN 5)."""
     if trigger.problems:
         return Refused(refusal=Refusal.INVALID_ARGUMENT, text="\n".join(map(str, trigger.problems)))
-    window_ms = trigger.question.window_ms if trigger.question else 0
+    window_ms = trigger.asked.window_ms
     longest_ms = retention_ms - REPORT_INTERVALS * REPORT_INTERVAL_MS
     if retention_ms == 0 or window_ms <= longest_ms:
         return None
@@ -93,8 +93,8 @@ def refuse_metadata(trigger: Trigger, *, retention_ms: int) -> Refused | None:
 def decide(trigger: Trigger, answer: Answer, *, at_ms: int) -> Decision:
     """Return what `answer`, computed at `at_ms`, means under the trigger's rules."""
     name = answer.name or "given by a regular expression"
-    window_ms = trigger.question.window_ms if trigger.question else 0
-    if answer.refused_at_ms is not None and answer.refused_at_ms > at_ms - window_ms:
+    refused_at_ms = answer.refused_at_ms
+    if refused_at_ms is not None and refused_at_ms > at_ms - trigger.asked.window_ms:
         return Refused(
             refusal=Refusal.UNAVAILABLE,
             text=f"metric {name} is incomplete: a series of it was refused at the limit "
@@ -173,4 +173,4 @@ def _clamp(trigger: Trigger, value: float) -> float:
 
 
 def _only_grows(trigger: Trigger) -> bool:
-    return trigger.question is not None and trigger.question.query.aggregation in _GROWING
+    return trigger.asked.query.aggregation in _GROWING

@@ -63,6 +63,13 @@ class Trigger:
     unknown_keys: tuple[UnknownKey, ...] = ()
 
     @property
+    def asked(self) -> Question:
+        """The question of a trigger without problems."""
+        if self.question is None:
+            raise ValueError("a trigger with problems asks nothing")
+        return self.question
+
+    @property
     def metric_names(self) -> frozenset[str]:
         """The names whose samples may change the answer, both readings of `dapr_` (keda.md 0.10); `ANY_NAME` for all."""
         if self.question is None:

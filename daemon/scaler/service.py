@@ -7,17 +7,18 @@ import errno
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, NoReturn
 
 import grpc
+import structlog
 
 from daemon.config.keda_scaler import KedaScalerConfig
 from daemon.scaler import schema
-from daemon.scaler.activity import Activity
-from daemon.scaler.answers import Answers, AnswerSettings, Engine, Ref
+from daemon.scaler.activity import gap_ms
+from daemon.scaler.answers import Answers, AnswerSettings, Engine, Ref, make_ref
 from daemon.scaler.decision import Refusal, Refused, Told, target_numbers, value_numbers
 from daemon.scaler.keys import MetadataError
-from daemon.scaler.metadata import ANY_NAME
+from daemon.scaler.subscriptions import Subscriptions
 
 SLOW_TICK_S: Final = 0.25
 """How often subscriptions are looked through for those that saw no evaluation for long."""
@@ -41,20 +42,10 @@ _STATUS: Final[Mapping[Refusal, grpc.StatusCode]] = {
     refusal: grpc.StatusCode[refusal.name] for refusal in Refusal
 }
 
+log = structlog.get_logger(__name__)
+
 _Context = Any  # grpc ships no type information
-_Handler = Callable[[bytes, _Context], object]
-
-
-class _Subscription:
-    """One open StreamIsActive call."""
-
-    __slots__ = ("activity", "names", "ref", "wake")
-
-    def __init__(self, ref: Ref) -> None:
-        self.ref = ref
-        self.activity = Activity()
-        self.wake = asyncio.Event()
-        self.names: frozenset[str] = frozenset()
+_Handler = Callable[[bytes, _Context], Awaitable[bytes | None]]
 
 
 class KedaScaler:
@@ -73,7 +64,23 @@ class KedaScaler:
         retention_ms: int,
         count: Callable[[str, int], None],
         held: Mapping[str, Told] | None = None,
+        ready: bool = True,
     ) -> None:
+        """Take the parts; nothing listens yet.
+
+        Args:
+            config: What users wrote.
+            engine: Whoever answers questions.
+            clock: Returns the time as Unix milliseconds.
+            sleep: Waits for so many seconds.
+            listening_since_ms: When the first receiver began to listen: settling counts from there (keda.md 6.3.6).
+            settled: Whether nothing has to settle, as after loading a snapshot younger than the windows.
+            settle_for_ms: `exporters.windows.settle_for`.
+            retention_ms: `exporters.windows.retention`, 0 for none.
+            count: Adds an amount to the scaler's counter of that name.
+            held: What the last process told, from its `held`.
+            ready: False while a snapshot is still to be loaded: listen first, then call `become_ready`.
+        """
         self._config = config
         self._clock = clock
         self._sleep = sleep
@@ -90,17 +97,18 @@ class KedaScaler:
             queries=config.queries,
             clock=clock,
             count=count,
-            listening_since_ms=listening_since_ms,
-            settled=settled,
-            held=held or {},
         )
+        self._listening_since_ms = listening_since_ms
         self._server: Any = None  # grpc.aio.Server
         self._timer: asyncio.Task[None] | None = None
         self._draining = False
         self._streams = 0
-        self._subscriptions: set[_Subscription] = set()
-        self._by_name: dict[str, set[_Subscription]] = {}
+        self._subscriptions = Subscriptions(self.answers.metric_names)
         self._spec_wakes: set[asyncio.Event] = set()
+        self._turn = asyncio.Lock()
+        """Lets one subscription evaluate in each round of the event loop, so that many do not hold it up."""
+        if ready:
+            self.become_ready(settled=settled, held=held or {})
 
     async def start(self) -> int:
         """Listen, and return the port.
@@ -119,11 +127,17 @@ class KedaScaler:
         self._timer = asyncio.create_task(self._wake_overdue(), name="keda_scaler slow timer")
         return port
 
+    def become_ready(self, *, settled: bool, held: Mapping[str, Told]) -> None:
+        """Begin to give values; before, they are UNAVAILABLE, while targets are told from the start (keda.md 1.10)."""
+        self.answers.become_ready(
+            listening_since_ms=self._listening_since_ms, settled=settled, held=held
+        )
+        self._subscriptions.wake_all()
+
     def drain(self) -> None:
         """End all streams with OK, which lets KEDA come back after 2 s (keda.md 1.9); calls are answered still."""
         self._draining = True
-        for subscription in self._subscriptions:
-            subscription.wake.set()
+        self._subscriptions.wake_all()
         for wake in self._spec_wakes:
             wake.set()
 
@@ -139,18 +153,13 @@ class KedaScaler:
 
     def on_append(self, names: AbstractSet[str]) -> None:
         """Hear that samples of these metric names were stored; evaluation follows in each subscription's own task."""
-        if not self._by_name:
-            return
-        for name in self._by_name.keys() & {ANY_NAME, *names}:
-            for subscription in self._by_name[name]:
-                subscription.wake.set()
+        self._subscriptions.wake_named(names)
 
     def reload(self, queries: Mapping[str, Mapping[str, str]]) -> None:
         """Take other named queries, and send their targets to whom they changed for."""
         self.answers.reload(queries)
-        for subscription in self._subscriptions:
-            self._index(subscription)
-            subscription.wake.set()
+        self._subscriptions.reindex()
+        self._subscriptions.wake_all()
         for wake in self._spec_wakes:
             wake.set()
 
@@ -169,10 +178,26 @@ class KedaScaler:
                     grpc.unary_stream_rpc_method_handler
                     if method.streams
                     else grpc.unary_unary_rpc_method_handler
-                )(implementations[method.name])
+                )(self._guarded(implementations[method.name]))
                 for method in schema.METHODS
             },
         )
+
+    def _guarded(self, handler: _Handler) -> _Handler:
+        """Return the handler with a top: a fault of ours costs this call alone."""
+
+        async def guarded(request: bytes, context: _Context) -> bytes | None:
+            try:
+                return await handler(request, context)
+            except grpc.aio.AbortError:
+                raise
+            except Exception:
+                self._count("failed_calls", 1)
+                log.exception("call failed")
+                await context.abort(grpc.StatusCode.INTERNAL, "tallyd failed, its log says why")
+                raise
+
+        return guarded
 
     async def _is_active(self, request: bytes, context: _Context) -> bytes:
         ref = await self._ref(request, context, "is_active")
@@ -205,18 +230,19 @@ class KedaScaler:
     async def _stream_is_active(self, request: bytes, context: _Context) -> None:
         ref = await self._ref(request, context, "stream_is_active")
         await self._admit(context)
-        subscription = _Subscription(ref)
-        activity = subscription.activity
-        with self._stream(), self._subscribed(subscription):
+        with self._stream(), self._subscriptions.opened(ref) as subscription:
+            activity = subscription.activity
             while not self._draining:
-                if wait_ms := activity.wait_ms(self._clock()):
+                gap = gap_ms(len(self._subscriptions))
+                if wait_ms := activity.wait_ms(self._clock(), gap):
                     await self._sleep(wait_ms / 1000)
-                if self._draining:
-                    break
-                # No await from here to `is_edge`: what is stored after `clear` wakes the next round.
-                subscription.wake.clear()
-                active = self._activity(ref)
-                if activity.is_edge(active, self._clock()):
+                async with self._turn:
+                    if self._draining:
+                        break
+                    # No await from here to `is_edge`: what is stored after `clear` wakes the next round.
+                    subscription.wake.clear()
+                    is_edge = activity.is_edge(self._activity(ref), self._clock())
+                if is_edge:
                     self._count("pushed_activations", 1)
                     await context.write(schema.encode(schema.IsActiveResponse(result=True)))
                 await subscription.wake.wait()
@@ -224,9 +250,8 @@ class KedaScaler:
     async def _stream_metric_spec(self, request: bytes, context: _Context) -> None:
         ref = await self._ref(request, context, "stream_metric_spec")
         await self._admit(context)
-        wake = asyncio.Event()
         sent = b""
-        with self._stream(), _member(self._spec_wakes, wake):
+        with self._stream(), self._spec_wake() as wake:
             while not self._draining:
                 wake.clear()
                 try:
@@ -287,51 +312,19 @@ class KedaScaler:
             self._streams -= 1
 
     @contextmanager
-    def _subscribed(self, subscription: _Subscription) -> Iterator[None]:
-        self._index(subscription)
-        with _member(self._subscriptions, subscription):
-            try:
-                yield
-            finally:
-                self._unindex(subscription)
-
-    def _index(self, subscription: _Subscription) -> None:
-        self._unindex(subscription)
+    def _spec_wake(self) -> Iterator[asyncio.Event]:
+        wake = asyncio.Event()
+        self._spec_wakes.add(wake)
         try:
-            subscription.names = self.answers.trigger(subscription.ref).metric_names
-        except MetadataError:
-            subscription.names = frozenset()
-        for name in subscription.names:
-            self._by_name.setdefault(name, set()).add(subscription)
-
-    def _unindex(self, subscription: _Subscription) -> None:
-        for name in subscription.names:
-            subscribed = self._by_name[name]
-            subscribed.discard(subscription)
-            if not subscribed:
-                del self._by_name[name]
-        subscription.names = frozenset()
+            yield wake
+        finally:
+            self._spec_wakes.discard(wake)
 
     async def _wake_overdue(self) -> None:
         while True:
             await self._sleep(SLOW_TICK_S)
-            now_ms = self._clock()
-            for subscription in self._subscriptions:
-                if subscription.activity.is_overdue(now_ms):
-                    subscription.wake.set()
+            self._subscriptions.wake_overdue(self._clock())
 
 
 def _as_ref(message: schema.Message) -> Ref:
-    return Ref(message.namespace, message.name, dict(message.scalerMetadata))
-
-
-_T = TypeVar("_T")
-
-
-@contextmanager
-def _member(members: set[_T], member: _T) -> Iterator[None]:
-    members.add(member)
-    try:
-        yield
-    finally:
-        members.discard(member)
+    return make_ref(message.namespace, message.name, dict(message.scalerMetadata))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from daemon.scaler.activity import Activity
+from daemon.scaler.activity import Activity, gap_ms
 
 
 @pytest.mark.parametrize(
@@ -26,9 +26,9 @@ def test_edges(outcomes: list[bool | None], sent: list[bool]) -> None:
 def test_wait() -> None:
     """The first evaluation is at once, further ones keep a gap of 50 ms, whatever the clock does."""
     activity = Activity()
-    assert activity.wait_ms(1_000) == 0
+    assert activity.wait_ms(1_000, 50) == 0
     activity.is_edge(True, 1_000)
-    waits = [activity.wait_ms(now_ms) for now_ms in (1_000, 1_020, 1_050, 9_000, 0)]
+    waits = [activity.wait_ms(now_ms, 50) for now_ms in (1_000, 1_020, 1_050, 9_000, 0)]
     assert waits == [50, 30, 0, 0, 50]
 
 
@@ -43,3 +43,8 @@ def test_overdue() -> None:
         True,
         True,
     ]
+
+
+def test_gap() -> None:
+    """Up to 50 subscriptions keep the gap of 50 ms; more share 1,000 evaluations a second."""
+    assert [gap_ms(n) for n in (0, 1, 50, 51, 1_000)] == [50, 50, 50, 51, 1_000]
