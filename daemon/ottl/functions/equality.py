@@ -24,6 +24,8 @@ def equal(left: Value, right: Value) -> bool:
     if isinstance(left, dict) and isinstance(right, dict):
         return _deep(left, True, right, True)
     if isinstance(left, Opaque) and isinstance(right, Opaque):
+        if isinstance(left.target, bytes):  # an id
+            return left.name == right.name and left.target == right.target
         return left.target is right.target
     return type(left) is type(right) and left == right
 

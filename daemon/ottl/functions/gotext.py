@@ -168,6 +168,8 @@ def _format_scalar(value: Value) -> str:
             return f'"{format_rfc3339(value)}"'
         case Duration():
             return str(value.nanoseconds)
+        case Opaque(target=bytes() as identifier):
+            return "[" + ",".join(map(str, identifier)) + "]"
         case Opaque():
             return "{}"
         case _:

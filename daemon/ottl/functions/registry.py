@@ -8,27 +8,41 @@ from typing import Final
 
 from daemon.ottl.functions import (
     containers,
+    csvrow,
+    digits,
     durations,
+    encoding,
+    hashes,
+    identifiers,
     kinds,
     letters,
     network,
     parsing,
     patterns,
+    severity,
     strings,
     times,
+    urls,
 )
 from daemon.ottl.functions.signature import Converter
 
 _MODULES: Final = (
     containers,
+    csvrow,
+    digits,
     durations,
+    encoding,
+    hashes,
+    identifiers,
     kinds,
     letters,
     network,
     parsing,
     patterns,
+    severity,
     strings,
     times,
+    urls,
 )
 
 CONVERTERS: Final[Mapping[str, Converter]] = MappingProxyType(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from daemon.ottl.functions.conversions import convert
 from daemon.ottl.functions.registry import CONVERTERS
 from daemon.ottl.functions.signature import Param, ParamKind
-from daemon.ottl.values import Time, Value
+from daemon.ottl.values import Opaque, Time, Value
 
 NOW_NS = 1_700_000_000 * 10**9
 
@@ -72,6 +72,8 @@ def same(left: Value, right: Value) -> bool:
         return left.keys() == right.keys() and all(same(left[k], right[k]) for k in left)
     if isinstance(left, Time) and isinstance(right, Time):
         return left.unix_nano == right.unix_nano
+    if isinstance(left, Opaque) and isinstance(right, Opaque):
+        return (left.name, left.target) == (right.name, right.target)
     if left != left:  # NaN  # noqa: PLR0124
         return right != right  # noqa: PLR0124
     return type(left) is type(right) and left == right
