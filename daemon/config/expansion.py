@@ -40,12 +40,12 @@ class Expansion:
 
 @dataclass(slots=True)
 class Expander:
-    """Expands references; `warnings` collects (text, offset) of the scalar at hand until taken."""
+    """Expands references; `warnings` are those of the scalar at hand until taken."""
 
     environ: Mapping[str, str]
-    warnings: list[tuple[str, int]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
-    def take_warnings(self) -> list[tuple[str, int]]:
+    def take_warnings(self) -> list[str]:
         """Return and forget the warnings."""
         taken, self.warnings = self.warnings, []
         return taken
@@ -86,7 +86,7 @@ class Expander:
             raise ExpansionError(f"references nested deeper than {_MAX_NESTING} levels", start)
         scheme, colon, rest = body.partition(":")
         if not colon or rest.startswith("-"):
-            self.warnings.append((f"${{{body}}} is the old form: write ${{env:{body}}}", start))
+            self.warnings.append(f"${{{body}}} is the old form: write ${{env:{body}}}")
             scheme, rest = "env", body
         if scheme == "env":
             return self._environment(rest, start, depth)
@@ -107,9 +107,15 @@ class Expander:
         if name in self.environ:
             return self.environ[name]
         if has_default:
-            return self.expand(default, depth + 1).text
-        self.warnings.append((f"environment variable {name} is not set: taken as empty", start))
+            return self._default(default, start, depth + 1)
+        self.warnings.append(f"environment variable {name} is not set: taken as empty")
         return ""
+
+    def _default(self, text: str, start: int, depth: int) -> str:
+        try:
+            return self.expand(text, depth).text
+        except ExpansionError as error:
+            raise ExpansionError(error.expected, start) from error
 
 
 def _closing(text: str, position: int) -> int | None:

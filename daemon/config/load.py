@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from daemon.config.components import read_components
 from daemon.config.document import MAX_CHARACTERS, Value, parse_document
-from daemon.config.errors import ConfigError, InvalidConfigurationError, KeyPath
+from daemon.config.errors import (
+    ConfigError,
+    InvalidConfigurationError,
+    KeyPath,
+    UnknownKeyError,
+)
 from daemon.config.fields import shown
 from daemon.config.findings import Findings
 from daemon.config.marks import Marks
@@ -60,13 +65,18 @@ def parse_config(
         InvalidConfigurationError: it is wrong; holds every mistake, with its position.
     """
     document = parse_document(name, text, environ)
-    findings = Findings(mistakes=document.mistakes, warnings=document.warnings)
-    top, root = _unwrapped(document.value, findings)
+    root = _helm_root(document.value)
+    findings = Findings(
+        mistakes=[_below(root, error) for error in document.mistakes],
+        warnings=[_below(root, error) for error in document.warnings],
+    )
+    causes = {error.path: error.expected for error in findings.warnings}
     marks = document.marks.below(root)
+    top = _unwrapped(document.value, findings) if root else document.value
     fatal = any(not error.path for error in document.mistakes)
     config = None if fatal else _read_config(top, findings)
     if config is None or findings.mistakes:
-        raise InvalidConfigurationError(_render(marks, findings.mistakes))
+        raise InvalidConfigurationError(_render(marks, _with_causes(findings.mistakes, causes)))
     return LoadedConfig(config=config, marks=marks, warnings=_render(marks, findings.warnings))
 
 
@@ -83,21 +93,32 @@ def _read_file(path: Path) -> str:
         raise InvalidConfigurationError([f"{path}: cannot be read: {reason}"]) from error
 
 
-def _unwrapped(value: Value, findings: Findings) -> tuple[Value, KeyPath]:
-    """Return the configuration in Helm values of the walk-through's chart and where it stands, or `value` itself."""
+def _helm_root(value: Value) -> KeyPath:
+    """Return where the configuration stands if `value` is Helm values of the walk-through's chart."""
     chart, key = HELM_ROOT
     inner = value.get(chart) if isinstance(value, dict) else None
-    if not isinstance(value, dict) or not isinstance(inner, dict) or key not in inner:
-        return value, ()
-    ignored = [
-        *value.keys() - {chart},
-        *(f"{chart}.{other}" for other in inner.keys() - {key, "enabled"}),
-    ]
+    return HELM_ROOT if isinstance(inner, dict) and key in inner else ()
+
+
+def _unwrapped(value: Value, findings: Findings) -> Value:
+    """Return the configuration inside Helm values; others beside it have no effect, which is said once."""
+    chart, key = HELM_ROOT
+    inner = value[chart] if isinstance(value, dict) else None
+    if not isinstance(value, dict) or not isinstance(inner, dict):
+        return value
+    beside = [f"{chart}.{other}" for other in inner if other not in {key, "enabled"}]
+    ignored = [*beside, *(other for other in value if other != chart)]
     if ignored:
-        findings.warn(
-            (), f"Helm values have no effect here but {chart}.{key}: {', '.join(sorted(ignored))}"
-        )
-    return inner[key], HELM_ROOT
+        what = ", ".join(ignored)
+        findings.warn((), f"Helm values have no effect here but {chart}.{key}: {what}")
+    return inner[key]
+
+
+def _below(root: KeyPath, error: ConfigError) -> ConfigError:
+    """Return the same mistake at a path that begins below `root`, if it is there."""
+    if error.path[: len(root)] != root:
+        return error
+    return type(error)(error.path[len(root) :], error.expected, error.offset)
 
 
 def _read_config(top: Value, findings: Findings) -> Config | None:
@@ -115,6 +136,18 @@ def _read_config(top: Value, findings: Findings) -> Config | None:
     return Config(
         **sections, service=service
     )  # Any: each section holds its own components, by COMPONENTS
+
+
+def _with_causes(
+    mistakes: Iterable[ConfigError], causes: Mapping[KeyPath, str]
+) -> Iterator[ConfigError]:
+    """Yield the mistakes; one in a value whose expansion was warned of, such as an empty variable, names that too."""
+    for error in mistakes:
+        cause = causes.get(error.path)
+        if cause is not None and not isinstance(error, UnknownKeyError):
+            yield ConfigError(error.path, f"{error.expected} ({cause})", error.offset)
+        else:
+            yield error
 
 
 def _render(marks: Marks, errors: Iterable[ConfigError]) -> tuple[str, ...]:

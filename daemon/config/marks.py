@@ -78,10 +78,7 @@ class Marks:
         """Return `file:line:column: where: what was expected`."""
         place = self.place_of(error)
         at = f":{place.line}:{place.column}" if place.line else ""
-        path = error.path
-        if self._root and path[: len(self._root)] == self._root:
-            path = path[len(self._root) :]
-        where = f"{format_path(path)}: " if path else ""
+        where = f"{format_path(error.path)}: " if error.path else ""
         return f"{self._name}{at}: {where}{error.expected}"
 
     def place_of(self, error: ConfigError) -> Place:

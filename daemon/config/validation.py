@@ -75,7 +75,16 @@ def _mistakes(error: ValidationError, value: Value, path: KeyPath) -> Iterator[C
         p for p in by_place if not any(len(q) > len(p) and q[: len(p)] == p for q in by_place)
     ]
     for place in deepest:
-        yield ConfigError(path + place, " or ".join(by_place[place]))
+        yield ConfigError(path + place, _either(by_place[place]))
+
+
+def _either(texts: Sequence[str]) -> str:
+    """Return "expected text or a list, got 5" for what several branches of a union expected."""
+    if len(texts) == 1:
+        return texts[0]
+    got = ", got " + texts[0].rpartition(", got ")[2]
+    expected = [text.removesuffix(got).removeprefix("expected ") for text in texts]
+    return f"expected {' or '.join(expected)}{got}"
 
 
 def _place(loc: Sequence[str | int], value: Value) -> KeyPath:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from daemon.config.components import Components, no_such_type
 from daemon.config.document import Value
 from daemon.config.errors import KeyPath
-from daemon.config.fields import parse_endpoint, shown, split_endpoint
+from daemon.config.fields import shown, split_endpoint
 from daemon.config.findings import Findings
 from daemon.config.schema import COMPONENTS, ComponentConfig, component_type
 from daemon.config.service import PipelineConfig, ServiceConfig
@@ -101,7 +101,9 @@ def _read_pipeline(
 
     for component_id, count in Counter(pipeline.processors or ()).items():
         if count > 1:
-            findings.mistake((*path, "processors"), f"{component_id} stands here {count} times")
+            findings.mistake(
+                (*path, "processors"), f"{shown(component_id)} stands here {count} times"
+            )
     return PipelineConfig(
         receivers=ids("receivers", pipeline.receivers),
         processors=ids("processors", pipeline.processors),
@@ -163,7 +165,7 @@ def _check_ports(
     """Note each port that two parts would listen on; port 0 means any free one."""
     taken: list[tuple[str, int, KeyPath]] = []
     for path, endpoint in _listeners(service, defined):
-        host, port = split_endpoint(parse_endpoint(endpoint))
+        host, port = split_endpoint(endpoint)
         for other_host, other_port, other in taken:
             if port == other_port != 0 and (
                 host == other_host or {host, other_host} & _ANY_ADDRESS

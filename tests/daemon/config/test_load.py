@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from daemon.config.errors import InvalidConfigurationError
+from daemon.config.errors import ConfigError, InvalidConfigurationError
+from daemon.config.keda_scaler import KedaScalerConfig
 from daemon.config.load import load_config, parse_config
+from daemon.config.schema import COMPONENTS
 from daemon.config.service import PipelineConfig
 
 CASES = Path(__file__).parents[2] / "config"
@@ -89,3 +94,113 @@ def test_five_mistakes_at_once() -> None:
         "4:34: exporters.windows.retention: expected a duration such as 5m or 90s, got 5",
         "5:45: service.pipelines.metrics.exporters[0]: tallyd has no exporter 'nowhere'; it has: windows",
     )
+
+
+def test_empty_variable_is_named() -> None:
+    """A mistake that comes from an unset variable names the variable."""
+    assert problems("extensions: {health_check: {endpoint: '${env:NOPE}'}}") == (
+        (
+            "1:39: extensions.health_check.endpoint: expected host:port, got nothing"
+            " (environment variable NOPE is not set: taken as empty)"
+        ),
+    )
+
+
+def test_environment() -> None:
+    """References take part in settings of every type."""
+    text = (
+        "extensions: {keda_scaler: {endpoint: '${env:HOST}:${env:PORT}', max_streams: '${env:PORT}'}}\n"
+        "service: {telemetry: {logs: {level: '${env:LEVEL}'}}}"
+    )
+    config = parse_config(text, ENVIRON).config
+    scaler = config.extensions["keda_scaler"]
+    assert isinstance(scaler, KedaScalerConfig)
+    assert (scaler.endpoint, scaler.max_streams, config.service.telemetry.logs.level) == (
+        "127.0.0.1:4318",
+        4318,
+        "debug",
+    )
+
+
+def test_other_helm_values_are_warned_of() -> None:
+    """Helm values beside the configuration have no effect, which is said once."""
+    text = "settings: {}\nopentelemetry-collector: {image: x, alternateConfig: {}}"
+    assert parse_config(text, {}, name="f").warnings == (
+        (
+            "f:2:37: Helm values have no effect here but opentelemetry-collector.alternateConfig:"
+            " opentelemetry-collector.image, settings"
+        ),
+    )
+
+
+def test_positions_in_helm_values() -> None:
+    """In Helm values paths begin at the configuration, positions are those of the file."""
+    text = "opentelemetry-collector:\n  alternateConfig:\n    receivers: {opencensus: {endpoint: x, endpoint: y}}"
+    assert problems(text) == ("3:43: receivers.opencensus.endpoint: this key stands here twice",)
+
+
+def test_invalid() -> None:
+    """What building components brings to light gets its place in the file, inside a condition too."""
+    loaded = load_config(CASES / "walk-through.good.yaml", {})
+    path = ("processors", "filter/dapr", "metrics", "metric", 0)
+    error = loaded.invalid([ConfigError(path, "unknown name", 55)])
+    assert [line.rpartition("walk-through.good.yaml")[2] for line in error.lines] == [
+        ":8:15: processors.filter/dapr.metrics.metric[0]: unknown name"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (None, ": cannot be read: No such file or directory"),
+        (b"a: \xff", ":1: expected UTF-8 text"),
+        (b"\xef\xbb\xbfa: b: c", ":1:5: not YAML: mapping values are not allowed here"),
+        (b"x" * 5_000_000, ": larger than 1 MiB"),
+    ],
+    ids=["missing", "bytes", "byte order mark", "large"],
+)
+def test_unreadable(tmp_path: Path, content: bytes | None, expected: str) -> None:
+    """A file that cannot be read as YAML is refused in the same form."""
+    path = tmp_path / "tallyd.yaml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InvalidConfigurationError) as caught:
+        load_config(path, {})
+    assert caught.value.lines == (f"{path}{expected}",)
+
+
+KEYS = st.sampled_from(
+    [
+        *COMPONENTS,
+        "service",
+        "pipelines",
+        "metrics",
+        "opencensus",
+        "windows",
+        "filter/x",
+        "endpoint",
+        "queries",
+        "x",
+    ]
+)
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from(["5m", ":1", "opencensus"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@settings(max_examples=200)
+@given(st.text() | VALUES.map(json.dumps) | st.dictionaries(KEYS, VALUES).map(json.dumps))
+def test_any_text(text: str) -> None:
+    """Any text is a configuration or refused with at least one mistake."""
+    try:
+        loaded = parse_config(text, {})
+    except InvalidConfigurationError as error:
+        assert error.lines  # noqa: PT017  either outcome is right
+    else:
+        assert loaded.config.service.pipelines

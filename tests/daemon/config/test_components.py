@@ -1,0 +1,84 @@
+"""The sections of components."""
+
+from __future__ import annotations
+
+import pytest
+
+from daemon.config.load import parse_config
+from daemon.config.schema import COMPONENTS
+from tests.daemon.config.support import problems
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("receivers:", "1:1: receivers: expected at least one; remove the key to get opencensus"),
+        ("exporters: {}", "1:1: exporters: expected at least one; remove the key to get windows"),
+        ("extensions: [a]", "1:1: extensions: expected a mapping of component ids, got a list"),
+        (
+            "receivers: {zipkin: {}}",
+            "1:13: receivers.zipkin: tallyd has no receiver 'zipkin'; it has: opencensus",
+        ),
+        (
+            "receivers: {opencensis: {}}",
+            "1:13: receivers.opencensis: tallyd has no receiver 'opencensis'; it has: opencensus; did you mean 'opencensus'?",
+        ),
+        (
+            "exporters: {windows: {}, otlp/x: {endpoint: a}}",
+            (
+                "1:26: exporters.otlp/x: tallyd has no exporter 'otlp'; it has: windows; "
+                "write windows instead: tallyd keeps the metrics and answers KEDA itself"
+            ),
+        ),
+        (
+            "processors: {batch: }",
+            (
+                "1:14: processors.batch: tallyd has no processor 'batch'; it has: filter; "
+                "remove it: the windows take every message at once"
+            ),
+        ),
+        (
+            "extensions: {'health_check/': }",
+            "1:14: extensions.health_check/: expected type or type/name, got 'health_check/'",
+        ),
+        (
+            "extensions: {'health_check/a b': }",
+            "1:14: extensions.health_check/a b: expected type or type/name, got 'health_check/a b'",
+        ),
+        (
+            "extensions: {health_check: 5}",
+            "1:28: extensions.health_check: expected a mapping, got 5",
+        ),
+        (
+            "connectors: {}",
+            "1:1: connectors: unknown key; expected one of receivers, processors, exporters, extensions, service",
+        ),
+        (
+            "- a",
+            "1:1: expected a mapping with receivers, processors, exporters, extensions, service, got a list",
+        ),
+    ],
+)
+def test_bad(text: str, expected: str) -> None:
+    """A component that is not there is an error that lists what is, and says what to do if it can."""
+    assert problems(text) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("section", "kind"),
+    [(section, kind) for section, kinds in COMPONENTS.items() for kind in kinds],
+)
+def test_every_component_refuses_unknown_keys(section: str, kind: str) -> None:
+    """No component takes a key that it does not know."""
+    assert "unknown key" in problems(f"{section}: {{{kind}: {{no_such_key: 1}}}}")[0]
+
+
+def test_empty_component_takes_defaults() -> None:
+    """A component without settings is the built-in one; several of a type are told apart by name."""
+    config = parse_config(
+        "extensions: {health_check: , health_check/b: {endpoint: 'h:1'}}", {}
+    ).config
+    assert [getattr(extension, "endpoint", None) for extension in config.extensions.values()] == [
+        "[::]:13133",
+        "h:1",
+    ]
