@@ -44,28 +44,30 @@ class Catalogue:
             return next(iter(twin.values())).labels if isinstance(twin, dict) else twin.labels
         return tuple([self._pairs.setdefault(pair, pair) for pair in labels])
 
-    def add(self, series: Series) -> None:
-        """Remember `series`."""
+    def add(self, series: Series) -> list[Series]:
+        """Remember `series`; return the others with its labels, oldest first."""
         found = self._by_labels.get(series.labels)
         if found is None:
             self._by_labels[series.labels] = series
-        elif isinstance(found, dict):
-            found[series.sender.name] = series
-        else:
-            self._by_labels[series.labels] = {
-                found.sender.name: found,
-                series.sender.name: series,
-            }
+            return []
+        shared = found if isinstance(found, dict) else {found.sender.name: found}
+        others = list(shared.values())
+        shared[series.sender.name] = series
+        self._by_labels[series.labels] = shared
+        return others
 
-    def remove(self, series: Series) -> None:
-        """Forget `series`."""
+    def remove(self, series: Series) -> Series | None:
+        """Forget `series`; return the one series that is left with its labels if there were two."""
         found = self._by_labels[series.labels]
         if not isinstance(found, dict):
             del self._by_labels[series.labels]
-            return
+            return None
         del found[series.sender.name]
-        if len(found) == 1:
-            (self._by_labels[series.labels],) = found.values()
+        if len(found) > 1:
+            return None
+        (left,) = found.values()
+        self._by_labels[series.labels] = left
+        return left
 
     def forget_pairs(self, in_use: int) -> None:
         """Drop the shared pairs once there are far more than `in_use`; they come back as they are used."""

@@ -67,6 +67,10 @@ class Index:
             posting = np.frombuffer(values[value], dtype=np.intc)
             values[value] = array("i", posting[~removed[posting]].tobytes())
 
+    def count(self, name: str, value: str) -> int:
+        """Return how many rows carry this label."""
+        return len(self._postings.get(name, {}).get(value, ()))
+
     def match(self, matchers: Sequence[Matcher]) -> Int64Array:
         """Return the rows that match, ascending; the array is shared and must not be changed."""
         question = tuple([(matcher.name, matcher.op, matcher.value) for matcher in matchers])

@@ -90,13 +90,15 @@ class Intake:
     ) -> tuple[Rows, Int64Array, Float64Array]:
         """Prepare rows that must be looked at first; leave out and count what is not newer than the newest."""
         table = self._rows
-        for i in np.flatnonzero(table.gate_ms.take(rows) == LOOK_FIRST).tolist():
+        looked = table.gate_ms.take(rows) == LOOK_FIRST
+        for i in np.flatnonzero(looked).tolist():
             self._look(sender, at_ms, int(rows[i]), int(times_ms[i]))
         gate_ms = table.gate_ms.take(rows)
         late = times_ms <= gate_ms
         same = (times_ms == gate_ms) & (values == table.last_value.take(rows))
         self._counters["duplicate"] += int(np.count_nonzero(same))
         self._counters["late"] += int(np.count_nonzero(late & ~same))
+        table.gate_ms[rows[looked & late]] = LOOK_FIRST
         return rows[~late], times_ms[~late], values[~late]
 
     def _look(self, sender: Sender, at_ms: int, row: int, time_ms: int) -> None:
@@ -111,12 +113,13 @@ class Intake:
                 self._begin_at_zero(sender, at_ms, row, time_ms)
         else:
             newest_ms, newest = self._rings.newest(one)
-            table.gate_ms[row] = newest_ms[0]
-            if is_stale(newest)[0] and time_ms <= newest_ms[0]:
-                self._move_marker(row)
-            if table.restarted[row]:
+            gate_ms = int(newest_ms[0])
+            if is_stale(newest)[0] and time_ms <= gate_ms:
+                # The marker was premature: it makes room, unless the sample is late in any case.
+                gate_ms = self._rings.move_newest_back(row, time_ms)
+            table.gate_ms[row] = gate_ms
+            if table.restarted[row] and gate_ms < time_ms:
                 self._restart(at_ms, row, start_ms, time_ms)
-        table.restarted[row] = False
 
     def _begin_at_zero(self, sender: Sender, at_ms: int, row: int, time_ms: int) -> None:
         """Put a 0 where the sender reported the metric without this row (keda.md 6.3.3 a, opencensus.md 4.5)."""
@@ -129,13 +132,9 @@ class Intake:
         if self._rows.start_ms[row] < zero_ms < time_ms:
             self._zero(at_ms, row, zero_ms)
 
-    def _move_marker(self, row: int) -> None:
-        """Make room behind a stale marker that proved premature: put it right behind the newest value."""
-        newest_ms = self._rings.move_newest_back(row)
-        self._rows.gate_ms[row] = newest_ms
-
     def _restart(self, at_ms: int, row: int, start_ms: int, time_ms: int) -> None:
         """Make a counter's new start visible even if its value did not drop (opencensus.md 4.4, 4.5)."""
+        self._rows.restarted[row] = False
         self._rows.last_value[row] = -np.inf
         if self._rows.is_counter[row] and self._rows.gate_ms[row] < start_ms < time_ms:
             self._zero(at_ms, row, start_ms)
@@ -158,12 +157,13 @@ class Intake:
         self._counters["held_sums"] += int(np.count_nonzero(held)) - int(np.count_nonzero(dips))
         return np.where(held, last, values)
 
-    def end(self, at_ms: int, rows: Rows) -> None:
-        """Append a stale marker at `at_ms` to each of `rows` that holds a sample (DESIGN 4.4)."""
-        rows = rows[self._rings.held(rows) > 0]
+    def end(self, rows: Rows, ends_ms: Int64Array, now_ms: int) -> None:
+        """Append a stale marker at `ends_ms` to each of `rows` that holds a sample (DESIGN 4.4)."""
+        some = self._rings.held(rows) > 0
+        rows, ends_ms = rows[some], ends_ms[some]
         newest_ms, newest = self._rings.newest(rows)
         fresh = ~is_stale(newest)
         rows = rows[fresh]
-        times_ms = np.maximum(at_ms, newest_ms[fresh] + 1)
-        self._write(at_ms, rows, times_ms, np.repeat(STALE, len(rows)))
+        times_ms = np.maximum(ends_ms[fresh], newest_ms[fresh] + 1)
+        self._write(now_ms, rows, times_ms, np.repeat(STALE, len(rows)))
         self._rows.gate_ms[rows] = LOOK_FIRST

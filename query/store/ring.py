@@ -84,6 +84,17 @@ class Rings:
         for base, mask in zip(self._base[rows].tolist(), self._mask[rows].tolist(), strict=True):
             self._free[mask + 1].append(base)
 
+    def load(self, row: int, times_ms: Int64Array, values: Float64Array) -> None:
+        """Fill the empty ring of `row` with its newest samples, as many as the largest ring holds."""
+        times_ms, values = times_ms[-RING_SIZES[-1] :], values[-RING_SIZES[-1] :]
+        size = next(size for size in RING_SIZES if len(times_ms) <= size)
+        self.close(np.array([row]))
+        self.open(row, size)
+        base = int(self._base[row])
+        self._times[base : base + len(times_ms)] = times_ms
+        self._values[base : base + len(values)] = values
+        self._written[row] = len(times_ms)
+
     def push(
         self, rows: Rows, times_ms: Int64Array, values: Float64Array, keep_after_ms: int
     ) -> int:
@@ -108,15 +119,23 @@ class Rings:
         self._written[rows] = written
         return lost
 
-    def move_newest_back(self, row: int) -> int:
-        """Set the newest sample's time to 1 ms after the one before it, and return that."""
+    def move_newest_back(self, row: int, before_ms: int) -> int:
+        """Move the newest sample to 1 ms after the one before it, if that is earlier than `before_ms`.
+
+        Returns:
+            The newest sample's time afterwards.
+        """
         base, mask, written = int(self._base[row]), int(self._mask[row]), int(self._written[row])
-        time_ms = int(self._times[base + (written - 2 & mask)]) + 1
-        self._times[base + (written - 1 & mask)] = time_ms
-        return time_ms
+        newest, time_ms = (
+            base + (written - 1 & mask),
+            int(self._times[base + (written - 2 & mask)]) + 1,
+        )
+        if time_ms < before_ms:
+            self._times[newest] = time_ms
+        return int(self._times[newest])
 
     def newest(self, rows: Rows) -> tuple[Int64Array, Float64Array]:
-        """Return time and value of the newest sample of each of `rows`; each has one."""
+        """Return time and value of the newest sample of each of `rows`; undefined for an empty row."""
         at = self._base.take(rows) + ((self._written.take(rows) - 1) & self._mask.take(rows))
         return self._times.take(at), self._values.take(at)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from query.labels import METRIC_NAME, Labels
-from query.queryable import NO_TIME
+from query.queryable import NO_TIME, BoolArray, Int64Array
 from query.store.ring import Rings, resized
 from query.store.senders import Sender
 
@@ -58,6 +58,9 @@ class RowTable:
         self.count_row = np.zeros(0, dtype=np.int64)
         """For the sum of a distribution the row of its count, else NO_ROW."""
         self.sender_number = np.zeros(0, dtype=np.int64)
+        """NO_ROW where the row is free."""
+        self.shared = np.zeros(0, dtype=np.bool_)
+        """Whether another sender's series has the same labels."""
 
     def __len__(self) -> int:
         return len(self._series) - len(self._free)
@@ -70,6 +73,10 @@ class RowTable:
     def at(self, row: int) -> Series | None:
         """Return the series of `row`, or None if the row is free."""
         return self._series[row]
+
+    def all(self) -> list[Series]:
+        """Return all series, by row."""
+        return [series for series in self._series if series is not None]
 
     def open(self, sender: Sender, labels: Labels, *, start_ms: int, is_counter: bool) -> Series:
         """Return a new series with an empty ring."""
@@ -89,6 +96,7 @@ class RowTable:
         self.restarted[row] = False
         self.count_row[row] = NO_ROW
         self.sender_number[row] = sender.number
+        self.shared[row] = False
         sender.series_count += 1
         return series
 
@@ -103,6 +111,20 @@ class RowTable:
             one.alive = False
             one.row = NO_ROW
 
+    def of_senders(self, chosen: BoolArray) -> Int64Array:
+        """Return the rows whose sender's number is set in `chosen`, which covers all numbers."""
+        # Free rows have number -1, which is the last element.
+        return np.flatnonzero(np.append(chosen, False)[self.sender_number[: self.end]])
+
+    def unwanted(self, first: int, count: int, older_than_ms: int) -> list[Series]:
+        """Return the series of `count` rows from `first` that hold nothing, or nothing since `older_than_ms`."""
+        rows = np.arange(first, min(first + count, self.end))
+        rows = rows[self.sender_number[rows] != NO_ROW]
+        # A row without samples reads whatever lies in its ring; it is unwanted in any case.
+        newest_ms, _ = self._rings.newest(rows)
+        old = (newest_ms < older_than_ms) | (self._rings.held(rows) == 0)
+        return [series for row in rows[old].tolist() if (series := self._series[row])]
+
     def _reserve(self, rows: int) -> None:
         self._rings.reserve(rows)
         self.gate_ms = resized(self.gate_ms, rows)
@@ -113,3 +135,4 @@ class RowTable:
         self.restarted = resized(self.restarted, rows)
         self.count_row = resized(self.count_row, rows)
         self.sender_number = resized(self.sender_number, rows)
+        self.shared = resized(self.shared, rows)

@@ -6,7 +6,6 @@ sender. Numbers of removed senders are used again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from statistics import median
 
 import numpy as np
@@ -21,9 +20,15 @@ GRACE_MS = 5_000
 """A closed stream may come back within one report interval and this (keda.md 6.3.5)."""
 MISSED_INTERVALS = 2.2
 REMEMBERED_REPORTS = 5
+ONE_REPORT_MS = 1_000
+"""Messages within a second are one report: a round may be split, and what waited arrives at once (opencensus.md 4.7)."""
 MAX_AHEAD_MS = 5_000
 MAX_BEHIND_MS = 30_000
 """A clock this far off is believed (keda.md 6.3.5)."""
+
+MAX_NAMES_PER_SENDER = 10_000
+"""Names remembered beyond those of the last two reports; with more the sender's new rows count as unknown before."""
+NO_NAMES: frozenset[str] = frozenset()
 
 MAX_BACKLOG_MS = 180_000
 """Reports that a sender could not send arrive together: times up to this old say nothing about its clock at first."""
@@ -36,14 +41,17 @@ class Sender:
         "clock_offset_ms",
         "closed_at_ms",
         "default_interval_ms",
+        "gap_from_ms",
         "gaps_ms",
         "known_before_ms",
         "lags_ms",
         "lapsed_names",
         "name",
+        "names",
         "names_at_ms",
         "newest_sample_ms",
         "number",
+        "older_names",
         "report_at_ms",
         "sampled",
         "series_count",
@@ -60,9 +68,11 @@ class Sender:
         self.streams = 0
         self.closed_at_ms = NO_TIME
         self.report_at_ms = NO_TIME
+        self.gap_from_ms = NO_TIME
+        """Where the current gap began: the first message of the last report."""
         self.gaps_ms: list[int] = []
         self.lags_ms: list[tuple[int, int]] = []
-        """(arrival, arrival less newest sample time) of the last reports that held samples, uncorrected."""
+        """(first arrival, arrival less newest sample time) of the last reports with samples, uncorrected."""
         self.sampled = False
         """Whether the last report held samples so far."""
         self.clock_offset_ms = 0
@@ -72,10 +82,13 @@ class Sender:
         """Corrected."""
         self.known_before_ms = NO_TIME
         """Until when it was known before the last report, corrected."""
-        self.names_at_ms: dict[str, int] = {}
-        """When each metric name was last reported, the last report left out."""
-        self.staged_names: list[Iterable[str]] = []
-        """The names of the last report."""
+        self.staged_names: frozenset[str] = NO_NAMES
+        """The metric names of the last report."""
+        self.names: frozenset[str] = NO_NAMES
+        """The names of the report before it, which arrived at `names_at_ms`; one object for many senders."""
+        self.names_at_ms = NO_TIME
+        self.older_names: dict[str, int] = {}
+        """When names that later reports left out were last reported."""
         self.lapsed_names: set[str] = set()
         """Names that had a series which is not stored any more: a new one of them need not begin at 0."""
         self.series_count = 0
@@ -105,17 +118,37 @@ class Sender:
         """Begin a report."""
         if self.report_at_ms != NO_TIME:
             self.known_before_ms = self.known_until_ms
-            if at_ms > self.report_at_ms:
-                self.gaps_ms = [*self.gaps_ms[1 - REMEMBERED_REPORTS :], at_ms - self.report_at_ms]
-        for names in self.staged_names:
-            self.names_at_ms.update(dict.fromkeys(names, self.report_at_ms))
-        self.staged_names = []
+        if self.gap_from_ms == NO_TIME:
+            self.gap_from_ms = at_ms
+        elif at_ms - self.gap_from_ms >= ONE_REPORT_MS:
+            self.gaps_ms = [*self.gaps_ms[1 - REMEMBERED_REPORTS :], at_ms - self.gap_from_ms]
+            self.gap_from_ms = at_ms
+        self.settle_names()
         self.report_at_ms = at_ms
         self.sampled = False
 
+    def settle_names(self) -> None:
+        """Count the last report's names among those of earlier reports."""
+        if not self.staged_names:
+            return
+        if self.names is not self.staged_names:
+            left_out = self.names - self.staged_names
+            self.older_names.update(dict.fromkeys(left_out, self.names_at_ms))
+            if len(self.older_names) > MAX_NAMES_PER_SENDER:
+                self.older_names.clear()
+        self.names, self.names_at_ms = self.staged_names, self.report_at_ms
+        self.staged_names = NO_NAMES
+
     def zero_at_ms(self, name: str) -> int:
         """Return when a metric of this name was last reported before this report, or NO_TIME (keda.md 6.3.3 a)."""
-        return NO_TIME if name in self.lapsed_names else self.names_at_ms.get(name, NO_TIME)
+        if name in self.lapsed_names or len(self.lapsed_names) >= MAX_NAMES_PER_SENDER:
+            return NO_TIME
+        return self.names_at_ms if name in self.names else self.older_names.get(name, NO_TIME)
+
+    def lapse(self, name: str) -> None:
+        """Note that a series of this metric is not stored, or not any more: a new one need not begin at 0."""
+        if len(self.lapsed_names) < MAX_NAMES_PER_SENDER:
+            self.lapsed_names.add(name)
 
     def observe_clock(self, times_ms: Int64Array, at_ms: int) -> bool:
         """Take the times of a message into account; return whether the clock correction changed.
@@ -124,9 +157,11 @@ class Sender:
         long as it brings the lag back in there (keda.md 6.3.5).
         """
         lag_ms = at_ms - self._newest(times_ms, at_ms)
-        if self.sampled:
-            lag_ms = min(lag_ms, self.lags_ms.pop()[1])
-        self.lags_ms = [*self.lags_ms[1 - REMEMBERED_REPORTS :], (at_ms, lag_ms)]
+        begun_ms = at_ms
+        if self.lags_ms and at_ms - self.lags_ms[-1][0] < ONE_REPORT_MS:
+            begun_ms, earlier_ms = self.lags_ms.pop()
+            lag_ms = min(lag_ms, earlier_ms)
+        self.lags_ms = [*self.lags_ms[1 - REMEMBERED_REPORTS :], (begun_ms, lag_ms)]
         self.sampled = True
         smallest_ms = min([lag for _, lag in self.lags_ms])
         if -MAX_AHEAD_MS <= smallest_ms - self.clock_offset_ms <= MAX_BEHIND_MS:
@@ -144,7 +179,7 @@ class Sender:
 
     def _may_be_backlog(self, lag_ms: int) -> bool:
         """Return whether old times may be those of reports that waited and now arrive all at once."""
-        waited_ms = self.lags_ms[-1][0] - self.lags_ms[0][0]
+        waited_ms = self.report_at_ms - self.lags_ms[0][0]
         return lag_ms < MAX_BACKLOG_MS and waited_ms < self.interval_ms // 2
 
     def _newest(self, times_ms: Int64Array, at_ms: int) -> int:
@@ -169,7 +204,7 @@ class SenderTable:
         self.live = np.zeros(0, dtype=np.bool_)
         self.known_until_ms = np.zeros(0, dtype=np.int64)
         self.interval_ms = np.zeros(0, dtype=np.int64)
-        self._deadline_ms = np.zeros(0, dtype=np.int64)
+        self.deadline_ms = np.zeros(0, dtype=np.int64)
 
     def __len__(self) -> int:
         return len(self._by_name)
@@ -200,7 +235,7 @@ class SenderTable:
             self.live = resized(self.live, number + 1)
             self.known_until_ms = resized(self.known_until_ms, number + 1)
             self.interval_ms = resized(self.interval_ms, number + 1)
-            self._deadline_ms = resized(self._deadline_ms, number + 1)
+            self.deadline_ms = resized(self.deadline_ms, number + 1)
         sender = self._by_name[name] = self._by_number[number] = Sender(
             name, number, default_interval_ms
         )
@@ -220,10 +255,11 @@ class SenderTable:
         number = sender.number
         self.known_until_ms[number] = sender.known_until_ms
         self.interval_ms[number] = sender.interval_ms
-        self._deadline_ms[number] = sender.deadline_ms
+        self.deadline_ms[number] = sender.deadline_ms
 
-    def due(self, now_ms: int) -> list[Sender]:
-        """Return the live senders whose deadline has passed."""
+    def end_due(self, now_ms: int) -> list[Sender]:
+        """End the live senders whose deadline has passed and return them."""
         count = len(self._by_number)
-        over = self.live[:count] & (self._deadline_ms[:count] <= now_ms)
-        return [self.at(number) for number in np.flatnonzero(over).tolist()]
+        over = np.flatnonzero(self.live[:count] & (self.deadline_ms[:count] <= now_ms))
+        self.live[over] = False
+        return [self.at(number) for number in over.tolist()]

@@ -1,30 +1,28 @@
 """The store: senders, their series and samples, written message by message and read by selectors.
 
 One coroutine writes and reads it; nothing here waits, logs or reads a clock. Warnings go to `notify` as an event and its
-fields: `sender_clock_shifted` (sender, offset_ms), `labels_shared_by_live_senders` (labels, senders),
-`series_refused` (name, limit), `sender_refused` (sender, limit); each once per sender, label set or, for refusals, once
-until the next `advance`.
+fields, see `NOTICES`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from query.labels import METRIC_NAME, SENDER, Labels, Matcher
+from query.labels import METRIC_NAME, Labels, Matcher
 from query.queryable import NO_TIME, Selection
-from query.store.catalogue import Catalogue
-from query.store.index import Index
+from query.store.collection import Collection
+from query.store.dump import DumpError, dump_collection, load_collection
 from query.store.intake import Intake
+from query.store.names import Names
 from query.store.reading import Matched, describe, read
-from query.store.ring import Rings
-from query.store.rows import LOOK_FIRST, RowTable, Series
+from query.store.rows import Series
 from query.store.senders import DEFAULT_REPORT_INTERVAL_MS, Sender, SenderTable
 
-__all__ = ["COUNTERS", "Series", "Store", "StoreSettings"]
+__all__ = ["COUNTERS", "NOTICES", "Series", "Store", "StoreSettings"]
 
 COUNTERS = {
     "stored": "samples stored",
@@ -42,21 +40,33 @@ COUNTERS = {
     "evicted_series": "series of ended senders that made room at a limit",
     "forgotten_series": "series whose newest sample had become older than the retention",
     "refused_names": "metric names refused by max_known_names",
-    "shared_labels": "series that got the label `sender`: two live senders had the same labels",
+    "shared_labels": "label sets of two live senders, which got the label `sender`",
 }
 """Every counter of a store and what it counts."""
 
-MAX_REFUSED_NAMES = 1_000
-MAX_NAMES_PER_SENDER = 10_000
-EVICTED_AT_ONCE = 64
+NOTICES = {
+    "sender_clock_shifted": "once per sender: its clock is off; sender, offset_ms",
+    "labels_shared_by_live_senders": "two live senders, equal labels; label_sets, labels and senders of one of them",
+    "series_refused": "a limit refused a series, at most once a minute; metric, limit, setting",
+    "sender_refused": "max_senders refused a sender, at most once a minute; sender, limit",
+    "metric_name_refused": "max_known_names refused a name, at most once a minute; metric, limit",
+}
+"""Every event that `notify` is called with."""
+
+EVICTED_AT_ONCE = 256
+SCANNED_AT_ONCE = 32_768
+"""Rows that one `advance` looks through for old series: under a millisecond."""
+FORGOTTEN_AT_ONCE = 2_000
+REFUSALS_TOLD_EVERY_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreSettings:
-    """Limits; `retention_ms` 0 keeps by count only."""
+    """Limits; `retention_ms` 0 keeps by count only, `max_series_per_metric` 0 does not limit."""
 
     retention_ms: int = 300_000
     max_series: int = 200_000
+    max_series_per_metric: int = 0
     max_known_names: int = 10_000
     max_senders: int = 20_000
 
@@ -71,20 +81,20 @@ class Store:
         self._settings = settings
         self._notify = notify
         self.counters: Counter[str] = Counter(dict.fromkeys(COUNTERS, 0))
-        self._rings = Rings()
-        self._rows = RowTable(self._rings)
-        self._index = Index()
-        self._catalogue = Catalogue()
         self._senders = SenderTable(settings.max_senders)
-        self._intake = Intake(self._rows, self._rings, self.counters, settings.retention_ms)
-        self._known_names: dict[str, None] = {}
-        self._refused_at_ms: dict[str, int] = {}
-        self._nothing_to_evict = False
-        self._matched: tuple[int, dict[int, Matched]] = (-1, {})
+        self._collection = Collection(self._senders)
+        self._intake = Intake(
+            self._collection.rows, self._collection.rings, self.counters, settings.retention_ms
+        )
+        self._names = Names(settings.max_known_names)
+        self._all_live = False
+        """Whether the last search for series of ended senders found none, and no sender has ended since."""
+        self._told_ms: dict[str, int] = {}
+        self._described: tuple[int, dict[int, Matched]] = (-1, {})
 
     def sender_opened(self, sender: str, at_ms: int, *, report_interval_ms: int) -> None:
         """Count a stream of `sender`; its default report interval is its protocol's."""
-        known = self._senders.get(sender) or self._add_sender(sender, report_interval_ms)
+        known = self._senders.get(sender) or self._add_sender(sender, at_ms, report_interval_ms)
         if known is None:
             return
         known.default_interval_ms = report_interval_ms
@@ -93,7 +103,9 @@ class Store:
 
     def sender_reported(self, sender: str, at_ms: int) -> None:
         """Note a report of `sender`; its samples follow."""
-        known = self._senders.get(sender) or self._add_sender(sender, DEFAULT_REPORT_INTERVAL_MS)
+        known = self._senders.get(sender) or self._add_sender(
+            sender, at_ms, DEFAULT_REPORT_INTERVAL_MS
+        )
         if known is None:
             return
         known.report(at_ms)
@@ -112,17 +124,17 @@ class Store:
         self._senders.update(known)
 
     def metrics_reported(self, sender: str, names: Iterable[str], at_ms: int) -> None:
-        """Note the metric names of this report, with or without points; the caller does not change `names` later."""
+        """Note the metric names of this report, with or without points."""
+        reported = self._names.intern(names)
         known = self._senders.get(sender)
         if known is not None:
-            known.staged_names.append(names)
-        for name in names:
-            if name in self._known_names:
-                continue
-            if len(self._known_names) >= self._settings.max_known_names:
-                self.counters["refused_names"] += 1
-                continue
-            self._known_names[name] = None
+            staged = known.staged_names
+            known.staged_names = self._names.intern(staged | reported) if staged else reported
+        refused = self._names.add(reported)
+        if refused:
+            self.counters["refused_names"] += len(refused)
+            limit = self._settings.max_known_names
+            self._warn("metric_name_refused", at_ms, {"metric": refused[0], "limit": limit})
 
     def series(
         self,
@@ -140,17 +152,18 @@ class Store:
         0 or less is unknown. `count_of` is, for the sum of a distribution, the series of its count.
         """
         start_ms = start_ms if start_ms > 0 else NO_TIME
-        series = self._catalogue.get(sender, labels)
+        series = self._collection.get(sender, labels)
         if series is None:
-            series = self._create(sender, labels, start_ms, is_counter, at_ms)
-            if series is None:
+            known = self._senders.get(sender)
+            if known is None or not self._admit(known, labels, at_ms):
                 return None
-        elif start_ms not in (NO_TIME, int(self._rows.declared_start_ms[series.row])):
-            self._rows.declared_start_ms[series.row] = start_ms
-            self._rows.restarted[series.row] = True
-            self._rows.gate_ms[series.row] = LOOK_FIRST
+            series = self._collection.create(
+                known, labels, start_ms=start_ms, is_counter=is_counter
+            )
+        elif start_ms != NO_TIME:
+            self._collection.restart(series, start_ms)
         if count_of is not None:
-            self._rows.count_row[series.row] = count_of.row
+            self._collection.rows.count_row[series.row] = count_of.row
         return series
 
     def append(
@@ -181,98 +194,130 @@ class Store:
         """Return the series that match, with their samples in (start_ms, end_ms]."""
         return read(
             self._match(matchers),
-            self._rows,
-            self._rings,
+            self._collection.rows,
+            self._collection.rings,
             self._senders,
             start_ms=start_ms,
             end_ms=end_ms,
-            refused_at_ms=self._last_refusal(matchers),
+            refused_at_ms=self._names.refused_at_ms(matchers),
         )
 
     def knows(self, name: str) -> bool:
         """Return whether a metric of this name was ever reported, with or without points."""
-        return name in self._known_names
+        return name in self._names.known
 
     def known_names(self) -> list[str]:
-        """Return all metric names ever reported."""
-        return list(self._known_names)
+        """Return all metric names ever reported, oldest first."""
+        return list(self._names.known)
 
     def advance(self, now_ms: int) -> None:
-        """End senders, forget what is older than the retention; called about once a second."""
+        """End senders and forget what is older than the retention; called about once a second."""
+        ended = self._senders.end_due(now_ms)
+        if ended:
+            self.counters["ended_senders"] += len(ended)
+            self._all_live = False
+            rows, ends_ms = self._collection.ending(ended)
+            self._intake.end(rows, ends_ms, now_ms)
+        if self._settings.retention_ms:
+            oldest_ms = now_ms - self._settings.retention_ms
+            old = self._collection.old(oldest_ms, SCANNED_AT_ONCE)[:FORGOTTEN_AT_ONCE]
+            if old:
+                self.counters["forgotten_series"] += len(old)
+                self._collection.remove(old)
+        for sender in self._senders.all():
+            if sender.streams == 0 and sender.series_count == 0 and not self._live(sender):
+                self._senders.remove(sender)
+
+    def dump(self) -> dict[str, object]:
+        """Return everything that `load` needs, as plain lists and arrays; copies."""
+        return {"known_names": self.known_names(), **dump_collection(self._collection)}
+
+    def load(self, dump: Mapping[str, object], at_ms: int) -> None:
+        """Take over a dump into an empty store, less what is older than the retention.
+
+        Raises:
+            DumpError: not a dump of this version; the store is to be thrown away.
+        """
+        retention_ms = self._settings.retention_ms
+        keep_after_ms = at_ms - retention_ms if retention_ms else NO_TIME
+        left_out = load_collection(
+            self._collection, dump, at_ms, keep_after_ms, self._settings.max_series
+        )
+        self.counters["forgotten_series"] += left_out
+        names = dump.get("known_names")
+        if not isinstance(names, list):
+            raise DumpError("known_names is not a list")
+        self._names.add(frozenset(map(str, names)))
+
+    def _live(self, sender: Sender) -> bool:
+        return bool(self._senders.live[sender.number])
 
     def _match(self, matchers: Sequence[Matcher]) -> Matched:
-        changes, matched = self._matched
-        rows = self._index.match(matchers)
-        if changes != self._index.changes:
-            matched = {}
-            self._matched = (self._index.changes, matched)
-        found = matched.get(id(rows))
+        """Return the matched rows with what is known of them, as long as no series comes or goes."""
+        index = self._collection.index
+        rows = index.match(matchers)
+        changes, described = self._described
+        if changes != index.changes:
+            described = {}
+            self._described = (index.changes, described)
+        found = described.get(id(rows))
         if found is None or found.rows is not rows:
-            found = matched[id(rows)] = describe(rows, self._rows, self._senders)
+            found = describe(rows, self._collection.rows, self._senders)
+            described[id(rows)] = found
         return found
 
-    def _last_refusal(self, matchers: Sequence[Matcher]) -> int:
-        if not self._refused_at_ms:
-            return NO_TIME
-        named = [matcher.accepts for matcher in matchers if matcher.name == METRIC_NAME]
-        return max(
-            (
-                at_ms
-                for name, at_ms in self._refused_at_ms.items()
-                if all(accepts(name) for accepts in named)
-            ),
-            default=NO_TIME,
-        )
-
-    def _add_sender(self, name: str, report_interval_ms: int) -> Sender | None:
+    def _add_sender(self, name: str, at_ms: int, report_interval_ms: int) -> Sender | None:
         sender = self._senders.add(name, report_interval_ms)
         if sender is None:
             self.counters["refused_senders"] += 1
-            self._notify("sender_refused", {"sender": name, "limit": self._settings.max_senders})
+            limit = self._settings.max_senders
+            self._warn("sender_refused", at_ms, {"sender": name, "limit": limit})
         return sender
 
-    def _create(
-        self, sender: str, labels: Labels, start_ms: int, is_counter: bool, at_ms: int
-    ) -> Series | None:
-        known = self._senders.get(sender)
-        if known is None:
-            return None
-        labels = self._catalogue.intern(labels)
-        series = self._rows.open(known, labels, start_ms=start_ms, is_counter=is_counter)
-        for other in self._catalogue.sharing(labels):
-            other.sender.watched.add(labels)
-        self._catalogue.add(series)
-        self._index.add(series.row, labels)
-        return series
+    def _admit(self, sender: Sender, labels: Labels, at_ms: int) -> bool:
+        """Return whether there is room for another series; those of ended senders make it (DESIGN 5)."""
+        name = next((value for key, value in labels if key == METRIC_NAME), "")
+        limit, setting = self._settings.max_series_per_metric, "max_series_per_metric"
+        if not limit or self._collection.of_metric(name) < limit:
+            limit, setting = self._settings.max_series, "max_series"
+            if len(self._collection) < limit or self._make_room():
+                return True
+        self.counters["refused_series"] += 1
+        self._names.refuse(name, at_ms)
+        sender.lapse(name)
+        self._warn("series_refused", at_ms, {"metric": name, "limit": limit, "setting": setting})
+        return False
+
+    def _make_room(self) -> bool:
+        if self._all_live:
+            return False
+        ended = self._collection.ended(EVICTED_AT_ONCE)
+        self.counters["evicted_series"] += len(ended)
+        self._collection.remove(ended)
+        self._all_live = not ended
+        return bool(ended)
 
     def _tell_shift(self, sender: Sender) -> None:
         self.counters["shifted_senders"] += 1
         if not sender.shift_told:
             sender.shift_told = True
-            fields = {"sender": sender.name, "offset_ms": sender.clock_offset_ms}
-            self._notify("sender_clock_shifted", dict(fields))
+            self._notify(
+                "sender_clock_shifted",
+                {"sender": sender.name, "offset_ms": sender.clock_offset_ms},
+            )
 
     def _tell_apart(self, sender: Sender) -> None:
-        """Give series of live senders with equal labels the label `sender` (DESIGN 3.4)."""
-        for labels in sender.watched:
-            sharing = [
-                one
-                for one in self._catalogue.sharing(labels)
-                if self._senders.live[one.sender.number]
-            ]
-            if len(sharing) < 2:
-                continue
-            for series in sharing:
-                self._show_sender(series)
-            fields = {"labels": labels, "senders": [one.sender.name for one in sharing]}
-            self._notify("labels_shared_by_live_senders", dict(fields))
-        sender.watched = set()
+        told = self._collection.tell_apart(sender)
+        if told:
+            self.counters["shared_labels"] += len(told)
+            labels, senders = next(iter(told.items()))
+            self._notify(
+                "labels_shared_by_live_senders",
+                {"label_sets": len(told), "labels": dict(labels), "senders": senders},
+            )
 
-    def _show_sender(self, series: Series) -> None:
-        if series.shown is not series.labels:
-            return
-        self.counters["shared_labels"] += 1
-        others = [pair for pair in series.labels if pair[0] != SENDER]
-        self._index.remove([(series.row, series.labels)])
-        series.shown = tuple(sorted([*others, (SENDER, series.sender.name)]))
-        self._index.add(series.row, series.shown)
+    def _warn(self, event: str, at_ms: int, fields: dict[str, object]) -> None:
+        """Tell of a refusal, if the last one of its kind was told a while ago."""
+        if at_ms - self._told_ms.get(event, NO_TIME) >= REFUSALS_TOLD_EVERY_MS:
+            self._told_ms[event] = at_ms
+            self._notify(event, fields)

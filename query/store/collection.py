@@ -1,0 +1,130 @@
+"""All series together: rows, labels and senders kept in step as series come and go."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from query.labels import METRIC_NAME, SENDER, Labels
+from query.queryable import Int64Array
+from query.store.catalogue import Catalogue
+from query.store.index import Index
+from query.store.ring import Rings
+from query.store.rows import LOOK_FIRST, RowTable, Series
+from query.store.senders import Sender, SenderTable
+
+
+class Collection:
+    """Creates, finds and removes series."""
+
+    def __init__(self, senders: SenderTable) -> None:
+        self.senders = senders
+        self.rings = Rings()
+        self.rows = RowTable(self.rings)
+        self.index = Index()
+        self._catalogue = Catalogue()
+        self._scanned = 0
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def get(self, sender: str, labels: Labels) -> Series | None:
+        """Return the series, or None."""
+        return self._catalogue.get(sender, labels)
+
+    def of_metric(self, name: str) -> int:
+        """Return how many series a metric has."""
+        return self.index.count(METRIC_NAME, name)
+
+    def create(self, sender: Sender, labels: Labels, *, start_ms: int, is_counter: bool) -> Series:
+        """Return a new series; older senders with the same labels watch for it from now on."""
+        labels = self._catalogue.intern(labels)
+        series = self.rows.open(sender, labels, start_ms=start_ms, is_counter=is_counter)
+        others = self._catalogue.add(series)
+        for one in others:
+            one.sender.watched.add(labels)
+            self.rows.shared[one.row] = True
+        self.rows.shared[series.row] = bool(others)
+        self.index.add(series.row, labels)
+        return series
+
+    def restart(self, series: Series, start_ms: int) -> None:
+        """Note that the sender has declared another start time for `series`."""
+        if start_ms == self.rows.declared_start_ms[series.row]:
+            return
+        self.rows.declared_start_ms[series.row] = start_ms
+        self.rows.restarted[series.row] = True
+        self.rows.gate_ms[series.row] = LOOK_FIRST
+
+    def remove(self, series: list[Series]) -> None:
+        """Forget `series`: rings and rows are free, questions do not find them, their names have lapsed."""
+        self.index.remove([(one.row, one.shown) for one in series])
+        for one in series:
+            left = self._catalogue.remove(one)
+            if left is not None:
+                self.rows.shared[left.row] = False
+            one.sender.lapse(one.name)
+        self.rows.close(series)
+        self._catalogue.forget_pairs(len(self))
+
+    def old(self, older_than_ms: int, count: int) -> list[Series]:
+        """Return what is to be forgotten among the next `count` rows; calls go round all rows."""
+        first = self._scanned if self._scanned < self.rows.end else 0
+        self._scanned = first + count
+        return self.rows.unwanted(first, count, older_than_ms)
+
+    def ended(self, count: int) -> list[Series]:
+        """Return up to `count` series of senders that are not live, those that ended first."""
+        rows = self.rows.of_senders(~self.senders.live)
+        ends_ms = self.senders.deadline_ms[self.rows.sender_number[rows]]
+        first = rows[np.argsort(ends_ms, kind="stable")[:count]]
+        return [series for row in first.tolist() if (series := self.rows.at(row))]
+
+    def ending(self, senders: list[Sender]) -> tuple[Int64Array, Int64Array]:
+        """Return the rows that end with `senders` and when; of joined series the last one to end (DESIGN 4.4)."""
+        chosen = np.zeros(len(self.senders.live), dtype=np.bool_)
+        chosen[[sender.number for sender in senders]] = True
+        rows = self.rows.of_senders(chosen)
+        joined = np.flatnonzero(self.rows.shared[rows])
+        goes_on = [i for i in joined.tolist() if self._goes_on(int(rows[i]))]
+        rows = np.delete(rows, goes_on)
+        return rows, self.senders.deadline_ms[self.rows.sender_number[rows]]
+
+    def tell_apart(self, sender: Sender) -> dict[Labels, list[str]]:
+        """Show the label `sender` where live senders have equal labels (DESIGN 3.4); return the senders of each set.
+
+        `sender` has just reported, and so after each newer sender whose label sets it watches.
+        """
+        told: dict[Labels, list[str]] = {}
+        new: list[Series] = []
+        for labels in sender.watched:
+            live = [one for one in self._catalogue.sharing(labels) if self._is_live(one)]
+            untold = [one for one in live if one.shown is one.labels]
+            if len(live) > 1 and untold:
+                told[labels] = [one.sender.name for one in live]
+                new.extend(untold)
+        sender.watched = set()
+        self.show_senders(new)
+        return told
+
+    def show_senders(self, series: list[Series]) -> None:
+        """Show the label `sender` on each of `series`, in place of any that they have."""
+        self.index.remove([(one.row, one.shown) for one in series])
+        for one in series:
+            others = [pair for pair in one.labels if pair[0] != SENDER]
+            one.shown = tuple(sorted([*others, (SENDER, one.sender.name)]))
+            self.index.add(one.row, one.shown)
+
+    def _goes_on(self, row: int) -> bool:
+        """Return whether another sender continues what is shown as the same series."""
+        mine = self.rows.at(row)
+        if mine is None:
+            return False
+        end_ms = mine.sender.deadline_ms
+        return any(
+            self._is_live(one) or one.sender.deadline_ms > end_ms
+            for one in self._catalogue.sharing(mine.labels)
+            if one is not mine and one.shown == mine.shown
+        )
+
+    def _is_live(self, series: Series) -> bool:
+        return bool(self.senders.live[series.sender.number])
