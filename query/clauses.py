@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from query.cursor import Cursor
+from query.durations import MAX_DURATION_MS
 from query.errors import QuerySyntaxError, RegexError
 from query.labels import METRIC_NAME, Matcher, MatchOp
 from query.lexer import Kind, Token
@@ -10,8 +11,8 @@ from query.regex import build_matcher
 from query.syntax import At, AtEdge, VectorSelector
 from query.text import Span
 
-_MAX_TIME_S = 2**53 / 1000
-"""Largest Unix time or range in seconds that a float still holds to the millisecond."""
+_MAX_TIME_MS = 2**53
+"""Largest Unix time that a float still holds to the millisecond."""
 
 
 class ClauseParser(Cursor):
@@ -25,12 +26,11 @@ class ClauseParser(Cursor):
         if self.take_operator("{"):
             while self.next.text != "}":
                 matcher, token = self._braced_matcher()
-                if matcher.name == METRIC_NAME and matcher.op is MatchOp.EQUAL and not equal:
-                    equal.append(matcher)
-                elif matcher.name == METRIC_NAME and (name or matcher.op is MatchOp.EQUAL):
+                is_name = matcher.name == METRIC_NAME
+                if is_name and name:
                     self.fail(token, "the metric name must not be given twice")
-                else:
-                    others.append(matcher)
+                first = is_name and matcher.op is MatchOp.EQUAL and not equal
+                (equal if first else others).append(matcher)
                 if not self.take_operator(","):
                     break
             self.expect("}", "',' or '}'")
@@ -92,7 +92,7 @@ class ClauseParser(Cursor):
         token = self.take()
         if token.kind not in {Kind.NUMBER, Kind.DURATION} or (positive and sign != 1):
             self.reject(token if sign == 1 else first, "a duration such as 5m")
-        milliseconds = sign * self._milliseconds(token)
+        milliseconds = sign * self._milliseconds(token, MAX_DURATION_MS)
         if positive and milliseconds <= 0:
             self.fail(token, "the duration must be greater than 0")
         return milliseconds
@@ -109,7 +109,7 @@ class ClauseParser(Cursor):
         token = self.take()
         if token.kind not in {Kind.NUMBER, Kind.DURATION}:
             self.reject(token, "a Unix time in seconds, start() or end()")
-        return sign * self._milliseconds(token)
+        return sign * self._milliseconds(token, _MAX_TIME_MS)
 
     def _sign(self) -> int:
         if self.take_operator("-"):
@@ -117,8 +117,8 @@ class ClauseParser(Cursor):
         self.take_operator("+")
         return 1
 
-    def _milliseconds(self, token: Token) -> int:
-        value = float(token.value) if token.kind is Kind.NUMBER else float(token.value) / 1000
-        if not abs(value) <= _MAX_TIME_S:
+    def _milliseconds(self, token: Token, limit: int) -> int:
+        value = float(token.value) * (1000 if token.kind is Kind.NUMBER else 1)
+        if not value <= limit:
             self.fail(token, "the time is out of range")
-        return round(value * 1000)
+        return round(value)

@@ -30,7 +30,7 @@ MAX_DURATION_MS = (2**63 - 1) // 10**6
 _PRINTED_UNITS = (
     ("y", 365 * 86_400_000, True),
     ("w", 7 * 86_400_000, True),
-    ("d", 86_400_000, True),
+    ("d", 86_400_000, False),
     ("h", 3_600_000, False),
     ("m", 60_000, False),
     ("s", 1000, False),
@@ -69,7 +69,7 @@ def parse_duration_ms(text: str, *, bare_seconds: bool = False) -> int:
 
 
 def format_duration(duration_ms: int) -> str:
-    """Return a duration in Prometheus' form: `1m30s`, `25h`, `1d`, `0s`; negative ones with a minus sign."""
+    """Return a duration in Prometheus' form: `1m30s`, `1d1h`, `0s`; negative ones with a minus sign."""
     if duration_ms == 0:
         return "0s"
     rest = abs(duration_ms)

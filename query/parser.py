@@ -15,6 +15,7 @@ from query.signatures import (
 )
 from query.syntax import (
     POWER_PRECEDENCE,
+    RESERVED,
     Aggregation,
     Binary,
     BinaryOp,
@@ -212,6 +213,10 @@ class _Parser(ClauseParser):
             if token.text not in FUNCTIONS:
                 self._unknown_function(token)
             return self._call()
+        if word in RESERVED:
+            self.fail(
+                token, f'{token} is a keyword, a metric of that name is written {{"{token.text}"}}'
+            )
         return self.selector(self.take())
 
     def _aggregation(self, op: str) -> Expr:

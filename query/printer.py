@@ -9,6 +9,7 @@ from query.durations import format_duration
 from query.labels import METRIC_NAME, Matcher
 from query.syntax import (
     POWER_PRECEDENCE,
+    RESERVED,
     UNARY_PRECEDENCE,
     Aggregation,
     At,
@@ -29,25 +30,7 @@ from query.syntax import (
 
 _PLAIN_NAME = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
 _PLAIN_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_NOT_BARE = frozenset(
-    {
-        "inf",
-        "nan",
-        "bool",
-        "on",
-        "ignoring",
-        "group_left",
-        "group_right",
-        "offset",
-        "by",
-        "without",
-        "and",
-        "or",
-        "unless",
-        "atan2",
-    }
-)
-"""Words that mean something else at some place where a metric name may stand."""
+_NOT_BARE = RESERVED | {"inf", "nan"}
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 

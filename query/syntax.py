@@ -166,6 +166,10 @@ _PRECEDENCE = {
 }
 
 
+RESERVED = frozenset({"bool", "on", "ignoring", "group_left", "group_right", "atan2"})
+"""Words that name a metric in quotes only, `{"on"}`; the other keywords are metric names wherever one may stand."""
+
+
 class Side(StrEnum):
     """Which operand is the many side of a many-to-one match."""
 

@@ -225,6 +225,11 @@ def test_simple_form_of_a_bare_selector() -> None:
             "the operator '/' is not evaluated yet: write one of sum, avg, min, max, count over one metric in each trigger, KEDA's scalingModifiers.formula combines triggers",
         ),
         (
+            "sum by (a) (http/server/count)",
+            "http/server/count",
+            "this is read as a calculation: write the name of one metric with underscores, http_server_count",
+        ),
+        (
             "sum(max by (a) (x))",
             "max by (a) (x)",
             "an aggregation of an aggregation is not evaluated yet",

@@ -78,7 +78,8 @@ def test_bare_seconds(text: str, milliseconds: int) -> None:
         (0, "0s"),
         (90_000, "1m30s"),
         (86_400_000, "1d"),
-        (90_000_000, "25h"),
+        (90_000_000, "1d1h"),
+        (8 * 86_400_000, "8d"),
         (7 * 86_400_000, "1w"),
         (365 * 86_400_000, "1y"),
         (1001, "1s1ms"),
@@ -86,7 +87,7 @@ def test_bare_seconds(text: str, milliseconds: int) -> None:
     ],
 )
 def test_format(milliseconds: int, text: str) -> None:
-    """The canonical text is Prometheus': days and more only where they are exact."""
+    """The canonical text is Prometheus': weeks and years only where they are exact."""
     assert format_duration(milliseconds) == text
 
 

@@ -215,7 +215,7 @@ def test_precedence(text: str, explicit: str) -> None:
         ("x{__name__='y'}", "__name__", "the metric name must not be given twice"),
         ("x{__name__=~'y'}", "__name__", "the metric name must not be given twice"),
         ("x{'y'}", "'y'", "the metric name must not be given twice"),
-        ("{'x','y'}", "'y'", "the metric name must not be given twice"),
+        ("x offset -9.3e9", "9.3e9", "the time is out of range"),
         ("x[5m", "", "expected ']' or ':', got end of the query"),
         ("x[5m:1m:1m]", ":", "expected ']', got ':'"),
         ("x[a]", "a", "expected a duration such as 5m, got 'a'"),
@@ -250,6 +250,7 @@ def test_precedence(text: str, explicit: str) -> None:
         ("foo(x)", "foo", "unknown function 'foo', did you mean floor?"),
         ("qqqq(x)", "qqqq", "unknown function 'qqqq'"),
         ("Rate(x[1m])", "Rate", "unknown function 'Rate', did you mean rate?"),
+        ("On == 1", "On", "'On' is a keyword, a metric of that name is written {\"On\"}"),
         (
             "a + group_left b",
             "group_left",
