@@ -40,6 +40,28 @@ def parse_duration(text: str) -> Duration:
     return Duration(sign * total)
 
 
+def format_duration(duration: Duration) -> str:
+    """Return the text that Go prints: `1m30s`, `1.5ms`, `0s`."""
+    total = abs(duration.nanoseconds)
+    sign = "-" if duration.nanoseconds < 0 else ""
+    if total < _UNITS_NS["s"]:
+        unit = next((u for u in ("ms", "µs", "ns") if total >= _UNITS_NS[u]), "s")
+        return sign + _decimal(total, _UNITS_NS[unit]) + unit
+    minutes, rest = divmod(total, _UNITS_NS["m"])
+    text = _decimal(rest, _UNITS_NS["s"]) + "s"
+    if minutes:
+        text = f"{minutes % 60}m{text}"
+    if minutes >= 60:
+        text = f"{minutes // 60}h{text}"
+    return sign + text
+
+
+def _decimal(total_ns: int, unit_ns: int) -> str:
+    whole, rest = divmod(total_ns, unit_ns)
+    fraction = str(rest).rjust(len(str(unit_ns)) - 1, "0").rstrip("0") if rest else ""
+    return f"{whole}.{fraction}" if fraction else str(whole)
+
+
 def _part_ns(number: str, unit: str) -> int:
     whole, _, fraction = number.partition(".")
     scale = _UNITS_NS[unit]
