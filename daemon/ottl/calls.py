@@ -144,8 +144,10 @@ def _bind_argument(
         raise OttlBuildError(
             f"{param.name} takes no function: expected {argument.value.name}(...)", argument.offset
         )
-    operand = _many(param, argument, compile_value) if param.many else None
-    operand = operand or _one(param.kind, param.name, argument.value, compile_value)
+    if param.many:
+        operand = _many(param, argument, compile_value)
+    else:
+        operand = _one(param.kind, param.name, argument.value, compile_value)
     into.readers.append(operand.read)
     if not isinstance(operand.literal, NotLiteral):
         into.literals[param.name] = operand.literal

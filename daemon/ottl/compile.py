@@ -130,8 +130,6 @@ class _Compiler:
                 return self._signed(node)
             case syntax.Math():
                 return self._math(node)
-            case syntax.FunctionName():
-                raise OttlBuildError(f"expected {node.name}(...)", node.offset)
 
     def _path(self, node: syntax.Path) -> Operand:
         path = resolve(node, self._context, prefixed=self._prefixed)

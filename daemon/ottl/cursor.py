@@ -119,7 +119,9 @@ class Cursor:
         token = self._tokens[self._furthest]
         got = "the end" if token.kind is TokenKind.END else f"{token.text!r}"
         expected = " or ".join(self._summary()) or "a condition"
-        return OttlBuildError(f"expected {expected}, got {got}{self._hint(token)}", token.offset)
+        return OttlBuildError(
+            f"expected {expected}, got {got}{self._hint(token, expected)}", token.offset
+        )
 
     def _summary(self) -> list[str]:
         expected = [what for what in self._expected if what != "'['"] or self._expected
@@ -127,12 +129,12 @@ class Cursor:
             return expected
         return ["a value", *(what for what in expected if what not in _VALUE_STARTS)]
 
-    def _hint(self, token: Token) -> str:
+    def _hint(self, token: Token, expected: str) -> str:
         previous = self._tokens[self._furthest - 1]
         if token.kind is TokenKind.EQUAL:
             return ": write == to compare"
-        if token.kind is TokenKind.COMPARISON:
-            return ": comparisons do not chain and are no values"
+        if token.kind is TokenKind.COMPARISON and "'or'" in expected:
+            return ": comparisons do not chain"
         if token.kind is TokenKind.NOT and previous.kind is TokenKind.NOT:
             return ": write not (not ...)"
         if token.kind is TokenKind.UPPERCASE and token.text in ("AND", "OR", "NOT"):

@@ -210,9 +210,8 @@ _OTELCOL = {
 FIELDS: Final[Mapping[str, Mapping[str, Field]]] = {
     "resource": _RESOURCE,
     "scope": _SCOPE,
-    "instrumentation_scope": _SCOPE,
     "metric": _METRIC,
     "datapoint": _DATA_POINT,
     "otelcol": _OTELCOL,
 }
-"""Fields by the context name that stands before them, segments joined by dots."""
+"""Fields by the context they belong to, segments joined by dots."""

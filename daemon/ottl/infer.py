@@ -12,6 +12,7 @@ from daemon.ottl.functions.registry import CONVERTERS
 from daemon.ottl.functions.signature import Converter
 from daemon.ottl.parser import parse_condition
 
+_Node = syntax.Boolean | syntax.Value | syntax.FunctionName
 _BY_PRIORITY = ("datapoint", "metric", "scope", "instrumentation_scope", "resource")
 _FALLBACKS = ("datapoint", "metric", "scope")
 
@@ -71,15 +72,13 @@ def _note(node: object, uses: _Uses) -> None:
             uses.enums.add(node.name)
 
 
-def _walk(node: syntax.Boolean | syntax.Value) -> Iterator[syntax.Boolean | syntax.Value]:
+def _walk(node: _Node) -> Iterator[_Node]:
     yield node
     for child in _children(node):
         yield from _walk(child)
 
 
-def _children(
-    node: syntax.Boolean | syntax.Value,
-) -> Iterable[syntax.Boolean | syntax.Value]:
+def _children(node: _Node) -> Iterable[_Node]:
     match node:
         case syntax.Or() | syntax.And():
             return node.operands

@@ -58,7 +58,7 @@ class _Parser(Cursor):
         try:
             condition = self._condition()
             if self.next.kind is not TokenKind.END:
-                self.mismatch("'and', 'or' or the end")
+                self.mismatch("'and' or 'or' or the end")
         except Mismatch:
             raise self.error() from None
         return condition
@@ -214,14 +214,15 @@ class _Parser(Cursor):
     def _argument(self) -> syntax.Argument:
         offset = self.next.offset
         name = self.optional(self._argument_name)
-        return syntax.Argument(name, self.first_of(self._value, self._function_name), offset)
+        value = self.optional(self._value) or self._function_name()
+        return syntax.Argument(name, value, offset)
 
     def _argument_name(self) -> str:
         name = self._name(TokenKind.LOWERCASE)
         self.expect(TokenKind.EQUAL)
         return name.text
 
-    def _function_name(self) -> syntax.Value:
+    def _function_name(self) -> syntax.FunctionName:
         name = self._name(TokenKind.UPPERCASE)
         return syntax.FunctionName(name.text, name.offset)
 

@@ -13,6 +13,8 @@ from daemon.ottl.functions.conversions import kind_name
 from daemon.ottl.values import TypedSlice, Value
 from query.text import nearest
 
+_SYNONYMS = {"instrumentation_scope": "scope"}
+
 
 @dataclass(frozen=True, slots=True)
 class ResolvedPath:
@@ -48,13 +50,13 @@ def _owner(
     path: syntax.Path, context: str, *, prefixed: bool
 ) -> tuple[str, tuple[syntax.Segment, ...]]:
     first = path.segments[0]
-    begins_with_name = first.name in FIELDS and not first.keys
+    begins_with_name = first.name in PREFIXES["datapoint"] and not first.keys
     if begins_with_name and len(path.segments) == 1:
         raise OttlBuildError(
             f"{first.name} alone is no value: expected {first.name}.<field>", path.offset
         )
     if begins_with_name and first.name in PREFIXES[context]:
-        return first.name, path.segments[1:]
+        return _SYNONYMS.get(first.name, first.name), path.segments[1:]
     if begins_with_name:
         raise OttlBuildError(f"{path} cannot be reached from a {context} condition", path.offset)
     if prefixed:
@@ -68,7 +70,7 @@ def _unknown(path: syntax.Path, context: str, owner: str, name: str) -> OttlBuil
     reachable = [
         f"{other}.{name}"
         for other in PREFIXES[context]
-        if other != "instrumentation_scope" and name in FIELDS[other]
+        if other not in _SYNONYMS and name in FIELDS[other]
     ]
     if reachable:
         hint = f"did you mean {' or '.join(reachable)}?"

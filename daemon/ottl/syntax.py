@@ -71,7 +71,7 @@ class Argument:
     """One argument of a call; `name` is None for a positional one."""
 
     name: str | None
-    value: Value
+    value: Value | FunctionName
     offset: int
 
 
@@ -103,7 +103,7 @@ class Math:
     offset: int
 
 
-Value = Literal | Enum | FunctionName | ListLiteral | MapLiteral | Path | Call | Signed | Math
+Value = Literal | Enum | ListLiteral | MapLiteral | Path | Call | Signed | Math
 
 
 @dataclass(frozen=True, slots=True)
