@@ -54,6 +54,7 @@ class Token(NamedTuple):
 
 
 _BLANK = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)+")
+_BLANK_NO_COMMENT = re.compile(r"[ \t\r\n]+")
 _LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LABEL_RELAXED = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 _NAMES = {
@@ -69,10 +70,11 @@ _DURATION = re.compile(
 )
 _DIGITS = "[0-9]+(?:_[0-9]+)*"
 _NUMBER = re.compile(
-    rf"(?:0[xX](?:_?[0-9a-fA-F]+)+|(?:{_DIGITS}(?:\.(?:{_DIGITS})?)?|\.{_DIGITS})(?:[eE][+-]?[0-9]+)?)"
+    rf"(?:0[xX]_?[0-9a-fA-F]+(?:_[0-9a-fA-F]+)*|(?:{_DIGITS}(?:\.(?:{_DIGITS})?)?|\.{_DIGITS})(?:[eE][+-]?[0-9]+)?)"
     r"(?![A-Za-z0-9_.])"
 )
 _OCTAL = re.compile(r"0[0-7_]+")
+_NUMBER_WORDS = {"inf": float("inf"), "nan": float("nan")}
 _WORD = re.compile(r"[A-Za-z0-9_.]+")
 _BARE_VALUE = re.compile(r"[^,}]*")
 _STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"' + r"|'(?:[^'\\\n]|\\.)*'" + r"|`[^`]*`")
@@ -272,10 +274,6 @@ class _Lexer:
     def _add(self, kind: Kind, end: int, value: float | str = "") -> None:
         self.tokens.append(Token(kind, self.text[self.at : end], Span(self.at, end), value))
         self.at = end
-
-
-_BLANK_NO_COMMENT = re.compile(r"[ \t\r\n]+")
-_NUMBER_WORDS = {"inf": float("inf"), "nan": float("nan")}
 
 
 def _end(pattern: re.Pattern[str], text: str, at: int) -> int:

@@ -37,10 +37,9 @@ def type_of(expr: Expr) -> ValueType:
         case Unary():
             return type_of(expr.expr)
         case Binary():
-            # Only scalars give a scalar, and `type_of` of a chain must not double with each level.
-            left_is_scalar = type_of(expr.left) is ValueType.SCALAR
-            both = left_is_scalar and type_of(expr.right) is ValueType.SCALAR
-            return ValueType.SCALAR if both else ValueType.INSTANT_VECTOR
+            if {type_of(expr.left), type_of(expr.right)} == {ValueType.SCALAR}:
+                return ValueType.SCALAR
+            return ValueType.INSTANT_VECTOR
 
 
 def check(text: str, expr: Expr) -> None:
@@ -77,11 +76,8 @@ def _check_call(text: str, call: Call) -> None:
         if count < fewest:
             _fail(text, call, f"{call.name}() takes at least {fewest} arguments, got {count}")
     elif not fewest <= count <= len(types):
-        wanted = (
-            count_arguments(len(types))
-            if fewest == len(types)
-            else f"{fewest} to {count_arguments(len(types))}"
-        )
+        at_least = f"{fewest} to " if fewest < len(types) else ""
+        wanted = at_least + count_arguments(len(types))
         _fail(text, call, f"{call.name}() takes {wanted}, got {count}")
     for index, argument in enumerate(call.args):
         _expect(text, argument, types[min(index, len(types) - 1)], f"{call.name}()")

@@ -168,7 +168,7 @@ def test_length_limit() -> None:
     start = time.process_time()
     with pytest.raises(QuerySyntaxError, match=f"the limit is {MAX_TEXT_LENGTH}"):
         tokenize("x" * 1_000_000)
-    assert time.process_time() - start < 0.1
+    assert time.process_time() - start < 0.5
 
 
 @given(st.text(max_size=60), st.sampled_from(NameForm))
