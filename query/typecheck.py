@@ -60,8 +60,6 @@ def check(text: str, expr: Expr) -> None:
                 _fail(text, expr.expr, f"a sign cannot stand before {_a(type_of(expr.expr))}")
         case Subquery():
             _expect(text, expr.expr, ValueType.INSTANT_VECTOR, "a subquery")
-        case _:
-            pass
 
 
 def count_arguments(count: int) -> str:
