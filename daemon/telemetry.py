@@ -1,0 +1,189 @@
+"""What the process says about itself: log lines, self-metrics, and tasks that are not allowed to die in silence."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import TextIO
+
+import structlog
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from daemon.config.service import LogsConfig
+
+log = structlog.get_logger(__name__)
+
+_LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warn": logging.WARNING,
+    "error": logging.ERROR,
+}
+_FIRST_PAUSE_S = 0.5
+_LAST_PAUSE_S = 30.0
+
+
+def configure_logs(config: LogsConfig, stream: TextIO | None = None) -> None:
+    """Write log lines to `stream` (standard error): JSON, or for people where it is a terminal."""
+    stream = stream or sys.stderr
+    for_people = config.encoding == "console" or (config.encoding is None and stream.isatty())
+    level = _LEVELS[config.level]
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.StackInfoRenderer(),
+            *_renderers(stream, for_people=for_people),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(file=stream),
+    )
+    root = logging.getLogger()
+    root.handlers = [_FromLibraries()]
+    root.setLevel(max(level, logging.WARNING))
+
+
+def _renderers(stream: TextIO, *, for_people: bool) -> Iterable[structlog.typing.Processor]:
+    if for_people:
+        return (structlog.dev.ConsoleRenderer(colors=stream.isatty()),)
+    return (
+        structlog.processors.format_exc_info,
+        structlog.processors.EventRenamer("message"),
+        structlog.processors.JSONRenderer(),
+    )
+
+
+class _FromLibraries(logging.Handler):
+    """Passes on what libraries say through the standard library's logging."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        log.log(
+            record.levelno,
+            "library message",
+            library=record.name,
+            text=record.getMessage(),
+            exc_info=record.exc_info,
+        )
+
+
+class Counters:
+    """A counter for each reason, handed out to parts as plain `count(reason, amount)`; one thread only."""
+
+    def __init__(self) -> None:
+        self.values: Counter[str] = Counter()
+
+    def __call__(self, reason: str, amount: int) -> None:
+        """Add `amount` to the counter of `reason`."""
+        self.values[str(reason)] += amount
+
+
+@dataclass(slots=True)
+class _Family:
+    """One metric of the page and who is asked for its samples: (labels, value)."""
+
+    documentation: str
+    kind: str
+    readers: list[Callable[[], Iterable[tuple[dict[str, str], float]]]] = field(
+        default_factory=list
+    )
+
+
+class SelfMetrics(Collector):
+    """The page of self-metrics; all is read when the page is asked for, so that counting stays an addition."""
+
+    def __init__(self) -> None:
+        self._families: dict[str, _Family] = {}
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
+        ProcessCollector(registry=self._registry)
+        release = version("tallyd")
+        self.gauge(
+            "tallyd_build_info", "Always 1; the labels tell what runs", lambda: 1, version=release
+        )
+
+    def counters(
+        self, name: str, documentation: str, *, label: str = "reason", **labels: str
+    ) -> Counters:
+        """Return counters shown as `name_total{label="<reason>", <labels>}`, each from its first count on."""
+        counters = Counters()
+        self.mapping(name, documentation, lambda: counters.values, label=label, **labels)
+        return counters
+
+    def mapping(
+        self,
+        name: str,
+        documentation: str,
+        read: Callable[[], Mapping[str, float]],
+        *,
+        label: str = "reason",
+        **labels: str,
+    ) -> None:
+        """Show counters that somebody else keeps: `name_total{label="<key>", <labels>}`."""
+        self._family(name, documentation, "counter").readers.append(
+            lambda: [({label: key, **labels}, value) for key, value in read().items()]
+        )
+
+    def table(
+        self, prefix: str, documentation: Mapping[str, str], read: Callable[[], Mapping[str, float]]
+    ) -> None:
+        """Show counters that somebody else keeps, each under a name of its own: `prefix_<key>_total`."""
+        for key, text in documentation.items():
+            self._family(f"{prefix}_{key}", text, "counter").readers.append(
+                lambda key=key: [({}, read().get(key, 0))]  # type: ignore[misc]  # bound now
+            )
+
+    def gauge(
+        self, name: str, documentation: str, read: Callable[[], float], **labels: str
+    ) -> None:
+        """Show a value that is read when the page is asked for."""
+        self._family(name, documentation, "gauge").readers.append(lambda: [(labels, read())])
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield every family with its samples."""
+        for name, family in self._families.items():
+            metric = Metric(name, family.documentation, family.kind)
+            sample_name = f"{name}_total" if family.kind == "counter" else name
+            for read in family.readers:
+                for labels, value in read():
+                    metric.add_sample(sample_name, labels, value)
+            yield metric
+
+    def page(self) -> bytes:
+        """Return the page in Prometheus' text format."""
+        return generate_latest(self._registry)
+
+    def _family(self, name: str, documentation: str, kind: str) -> _Family:
+        return self._families.setdefault(name, _Family(documentation, kind))
+
+
+async def supervise(
+    name: str,
+    run: Callable[[], Awaitable[None]],
+    *,
+    count: Callable[[str, int], None],
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> None:
+    """Await `run()`, and whenever it fails, log, count and begin again after a pause that doubles up to 30 s."""
+    pause_s = _FIRST_PAUSE_S
+    while True:
+        started_s = time.monotonic()
+        try:
+            await run()
+        except Exception:
+            if time.monotonic() - started_s > _LAST_PAUSE_S:
+                pause_s = _FIRST_PAUSE_S
+            log.exception("task failed", task=name, restart_in_s=pause_s)
+            count(name, 1)
+        else:
+            return
+        await sleep(pause_s)
+        pause_s = min(2 * pause_s, _LAST_PAUSE_S)
