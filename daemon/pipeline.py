@@ -1,0 +1,178 @@
+"""The chain of consumers that the configuration names: receiver, processors, exporters.
+
+A consumer changes a batch only if it is a processor, and a chain of one consumer is that consumer: who is alone gets the
+batch without a wrapper or a copy.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from daemon.config.errors import ConfigError
+from daemon.config.schema import Config, ProcessorConfig
+from daemon.processors.filter import build_filter
+from receivers.consumer import Batch, Consumer
+from receivers.errors import ConsumeError, PermanentError, RetryableError
+from receivers.model import Metric, ResourceMetrics, ScopeMetrics
+
+
+def build_pipelines(
+    config: Config,
+    exporters: Mapping[str, Consumer],
+    *,
+    count_filtered: Callable[[str, int], None],
+) -> dict[str, Consumer]:
+    """Return for each receiver that is in a pipeline the consumer to hand its batches to.
+
+    `exporters` are by component id; `count_filtered(component_id, metrics)` hears what filters drop.
+
+    Processors that are in no pipeline are built as well, so that their mistakes come to light (ottl.md 5.5).
+
+    Raises:
+        ExceptionGroup: of ConfigError, at paths from the root, for all processors together.
+    """
+    build = _Building(config.processors, count_filtered)
+    branches: dict[str, list[_Branch]] = {}
+    for pipeline in config.service.pipelines.values():
+        head = _fan_out([_Branch(exporters[exporter], False) for exporter in pipeline.exporters])
+        for component_id in reversed(pipeline.processors):
+            head = build.processor(component_id, head)
+        for receiver in pipeline.receivers:
+            branches.setdefault(receiver, []).append(_Branch(head, bool(pipeline.processors)))
+    for component_id in config.processors.keys() - build.built:
+        build.processor(component_id, _Discard())
+    if build.errors:
+        raise ExceptionGroup("processors cannot be built", build.errors)
+    return {receiver: _fan_out(heads) for receiver, heads in branches.items()}
+
+
+def check_pipelines(config: Config) -> list[ConfigError]:
+    """Return every mistake in the processors, at paths from the root, by building them all for nothing."""
+    mistakes: list[ConfigError] = []
+    try:
+        nowhere = dict.fromkeys(config.exporters, _Discard())
+        build_pipelines(config, nowhere, count_filtered=lambda _id, _metrics: None)
+    except* ConfigError as group:
+        mistakes.extend(_leaves(group))
+    return mistakes
+
+
+def copy_batch(batch: Batch) -> Batch:
+    """Return a batch that may be changed without a trace in `batch`; points on the wire stay undecoded."""
+    return Batch(
+        batch.sender,
+        batch.received_at_ms,
+        [
+            ResourceMetrics(
+                group.resource,
+                [
+                    ScopeMetrics(scoped.scope, [_copy_metric(metric) for metric in scoped.metrics])
+                    for scoped in group.scope_metrics
+                ],
+            )
+            for group in batch.resource_metrics
+        ],
+    )
+
+
+class _Branch(NamedTuple):
+    """Where a batch goes, and whether it may be changed there."""
+
+    consumer: Consumer
+    changes: bool
+
+
+class _Building:
+    """Builds processors and keeps their errors, which reach the caller together."""
+
+    def __init__(
+        self,
+        processors: Mapping[str, ProcessorConfig],
+        count_filtered: Callable[[str, int], None],
+    ) -> None:
+        self._processors = processors
+        self._count_filtered = count_filtered
+        self.built: set[str] = set()
+        self.errors: list[ConfigError] = []
+
+    def processor(self, component_id: str, following: Consumer) -> Consumer:
+        """Return the processor in front of `following`, or `following` if it cannot be built."""
+        self.built.add(component_id)
+        config = self._processors[component_id]
+        try:
+            return build_filter(
+                component_id, config, following, count_filtered=self._count_filtered
+            )
+        except* ConfigError as group:
+            for error in _leaves(group):
+                path = ("processors", component_id, *error.path)
+                self.errors.append(ConfigError(path, error.expected, error.offset))
+        return following
+
+
+class _Discard:
+    """The end of a chain that is built only to be checked."""
+
+    def consume(self, batch: Batch) -> None:
+        """Take nothing."""
+
+
+class _FanOut:
+    """Hands each batch to every branch, whatever the others answer (otlp.md 6.1)."""
+
+    def __init__(self, branches: Sequence[_Branch]) -> None:
+        in_order = sorted(branches, key=lambda branch: not branch.changes)
+        copies = min(sum(branch.changes for branch in branches), len(branches) - 1)
+        self._copied = tuple(branch.consumer for branch in in_order[:copies])
+        self._shared = tuple(branch.consumer for branch in in_order[copies:])
+
+    def consume(self, batch: Batch) -> None:
+        """Hand `batch` on; whoever may change it gets a copy, unless nobody comes after.
+
+        Raises:
+            ConsumeError: some branches did not take it; retryable or not as the first of them.
+        """
+        errors: list[ConsumeError] = []
+        for consumer in self._copied:
+            _consume(consumer, copy_batch(batch), errors)
+        for consumer in self._shared:
+            _consume(consumer, batch, errors)
+        if len(errors) == 1:
+            raise errors[0]
+        if errors:
+            raise _joined(errors)
+
+
+def _leaves(group: BaseExceptionGroup[ConfigError]) -> Iterator[ConfigError]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
+
+
+def _fan_out(branches: Sequence[_Branch]) -> Consumer:
+    return branches[0].consumer if len(branches) == 1 else _FanOut(branches)
+
+
+def _consume(consumer: Consumer, batch: Batch, errors: list[ConsumeError]) -> None:
+    try:
+        consumer.consume(batch)
+    except ConsumeError as error:
+        errors.append(error)
+
+
+def _joined(errors: Sequence[ConsumeError]) -> ConsumeError:
+    text = "; ".join(map(str, errors))
+    first = errors[0]
+    if isinstance(first, RetryableError):
+        return RetryableError(text, first.retry_after_s)
+    return PermanentError(text) if isinstance(first, PermanentError) else ConsumeError(text)
+
+
+def _copy_metric(metric: Metric) -> Metric:
+    if metric.encoded is not None:
+        return Metric(metric.header, metric.encoded)
+    return Metric(metric.header, data_points=copy.deepcopy(metric.data_points))
