@@ -1,0 +1,1 @@
+"""HTTP: health checks and self-metrics. May import `daemon.config` and `daemon.telemetry`."""

@@ -1,0 +1,72 @@
+"""One HTTP port: pages by path, dual stack, started and stopped."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+
+from aiohttp import web
+
+from daemon.config.fields import split_endpoint
+
+Page = Callable[[web.Request], Awaitable[web.Response]]
+
+_GRACE_S = 0.5
+_ANY_HOST = frozenset({"", "::"})
+
+
+class HttpListener:
+    """Answers GET on some paths of one port; runs on the event loop that `start` was called on."""
+
+    def __init__(self, endpoint: str, pages: Mapping[str, Page]) -> None:
+        self._endpoint = endpoint
+        self._pages = pages
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> int:
+        """Listen, and return the port.
+
+        Raises:
+            OSError: the endpoint cannot be listened on; the text names it.
+        """
+        app = web.Application()
+        for path, page in self._pages.items():
+            app.router.add_get(path, page)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE_S)
+        await runner.setup()
+        try:
+            listening = _listen(self._endpoint)
+            await web.SockSite(runner, listening).start()
+        except OSError as error:
+            await runner.cleanup()
+            text = f"cannot listen on {self._endpoint}: {_reason(error)}"
+            raise OSError(error.errno, text) from error
+        self._runner = runner
+        port: int = listening.getsockname()[1]
+        return port
+
+    async def stop(self) -> None:
+        """Close the port; may be called twice and before `start`."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
+
+
+def _reason(error: OSError) -> str:
+    """Return why, in the system's words; a name that is not known has no error number of its own."""
+    if error.errno in errno.errorcode:
+        return os.strerror(error.errno).lower()
+    return (error.strerror or str(error)).lower()
+
+
+def _listen(endpoint: str) -> socket.socket:
+    """Return a listening socket; the IPv4 wildcard stands in where IPv6 is off."""
+    host, port = split_endpoint(endpoint)
+    if host in _ANY_HOST:
+        if socket.has_dualstack_ipv6():
+            return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
+        return socket.create_server(("", port))
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family)

@@ -1,0 +1,22 @@
+"""The page of self-metrics: `/metrics` on `service.telemetry`'s address."""
+
+from __future__ import annotations
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from daemon.telemetry import SelfMetrics
+from daemon.web.listener import HttpListener
+
+
+class MetricsPage(HttpListener):
+    """Answers `/metrics`."""
+
+    def __init__(self, endpoint: str, metrics: SelfMetrics) -> None:
+        super().__init__(endpoint, {"/metrics": self._page})
+        self._metrics = metrics
+
+    async def _page(self, _request: web.Request) -> web.Response:
+        return web.Response(
+            body=self._metrics.page(), headers={"Content-Type": CONTENT_TYPE_LATEST}
+        )
