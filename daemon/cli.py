@@ -1,0 +1,167 @@
+"""The command line: which command, which configuration, which exit code."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from daemon.config.errors import ConfigError, InvalidConfigurationError
+
+if TYPE_CHECKING:
+    from daemon.config.load import LoadedConfig
+
+# What a command needs is imported inside it: --help and --version answer at once.
+
+OK, FAILED, BAD_CONFIGURATION = 0, 1, 2
+
+_ABOUT = """\
+tallyd receives the metrics that Dapr sidecars push and answers KEDA's scaling
+questions from them: one process instead of a collector and a scaler add-on.
+"""
+_EXAMPLES = """\
+examples:
+  tallyd run                          start with the built-in configuration
+  tallyd run --config tallyd.yaml     start with yours
+  tallyd validate --config tallyd.yaml && echo good
+                                      check it, every mistake with line and column
+
+Without --config: receivers on 55678 (OpenCensus), KEDA scaler on 4318, health
+on 13133, self-metrics on 8888. config.example.yaml explains every setting.
+
+exit codes: 0 ok, 1 failed, 2 bad configuration or wrong arguments
+"""
+_RUN = """\
+Listen, remember, answer. Nothing listens before the whole configuration is
+known to be good. SIGTERM or Ctrl-C ends it within two seconds.
+"""
+_VALIDATE = """\
+Check a configuration without starting anything: all mistakes at once, each as
+file:line:column: where: what was expected. Environment variables are read.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit code; wrong arguments exit with 2."""
+    args = _parser().parse_args(argv)
+    try:
+        code: int = args.command(args)
+    except InvalidConfigurationError as error:
+        sys.stderr.write(f"{error}\n")
+        return BAD_CONFIGURATION
+    except OSError as error:
+        sys.stderr.write(f"tallyd {args.name}: {_reason(error)}\n")
+        return FAILED
+    return code
+
+
+def add_config_argument(parser: argparse.ArgumentParser) -> None:
+    """Give a command its `--config FILE`."""
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        type=Path,
+        help="YAML in the collector's schema, or Helm values around it (default: built in)",
+    )
+
+
+def load(args: argparse.Namespace) -> LoadedConfig:
+    """Return the configuration that the arguments name.
+
+    Raises:
+        InvalidConfigurationError: it cannot be read or is wrong.
+    """
+    from daemon.config.load import load_config  # noqa: PLC0415
+
+    return load_config(args.config, os.environ)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tallyd",
+        description=_ABOUT,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"tallyd {version('tallyd')}")
+    commands = parser.add_subparsers(
+        title="commands", metavar="COMMAND", dest="name", required=True
+    )
+    _add_command(commands, "run", "start the daemon", _RUN, _run)
+    _add_command(commands, "validate", "check a configuration", _VALIDATE, _validate)
+    return parser
+
+
+def _add_command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    summary: str,
+    description: str,
+    command: Callable[[argparse.Namespace], int],
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_config_argument(parser)
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _run(args: argparse.Namespace) -> int:
+    import asyncio  # noqa: PLC0415
+
+    from daemon.app import run  # noqa: PLC0415
+
+    asyncio.run(run(load(args)))
+    return OK
+
+
+def _validate(args: argparse.Namespace) -> int:
+    loaded = load(args)
+    _check(loaded)
+    for warning in loaded.warnings:
+        sys.stderr.write(f"{warning} (warning)\n")
+    sys.stdout.write(_summary(args.config, loaded))
+    return OK
+
+
+def _check(loaded: LoadedConfig) -> None:
+    """Build what can only be judged by building it: conditions and named queries.
+
+    Raises:
+        InvalidConfigurationError: some cannot be built.
+    """
+    from daemon.config.keda_scaler import KedaScalerConfig  # noqa: PLC0415
+    from daemon.pipeline import check_pipelines  # noqa: PLC0415
+    from daemon.scaler.metadata import named_query_errors  # noqa: PLC0415
+
+    mistakes = check_pipelines(loaded.config)
+    for component_id, extension in loaded.config.extensions.items():
+        if isinstance(extension, KedaScalerConfig):
+            mistakes += [
+                ConfigError(("extensions", component_id, *error.path), error.expected, error.offset)
+                for error in named_query_errors(extension.queries)
+            ]
+    if mistakes:
+        raise loaded.invalid(mistakes)
+
+
+def _summary(path: Path | None, loaded: LoadedConfig) -> str:
+    service = loaded.config.service
+    lines = [f"{path or 'built-in configuration'}: good"]
+    for name, pipeline in service.pipelines.items():
+        parts = (pipeline.receivers, pipeline.processors, pipeline.exporters)
+        lines.append(f"  {name}: " + " -> ".join(", ".join(part) for part in parts if part))
+    lines.append(f"  extensions: {', '.join(service.extensions) or 'none'}")
+    return "\n".join(lines) + "\n"
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)
