@@ -37,6 +37,10 @@ _INSTEAD: Mapping[tuple[str, str], str] = MappingProxyType(
 """What to do about components that configurations of the walk-through are likely to name."""
 
 
+_ONCE = frozenset({("exporters", "windows"), ("extensions", "keda_scaler")})
+"""Section and type of what a process has one of: a second would hold or answer the same."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Components:
     """One section: what it defines; ids whose settings are wrong are defined too, so that nobody misses them."""
@@ -69,6 +73,7 @@ def read_components(section: str, top: Mapping[str, Value], findings: Findings) 
         config = _read_component(section, component_id, settings, findings)
         if config is not None:
             components.configs[component_id] = config
+    _check_once(components, findings)
     return components
 
 
@@ -93,3 +98,14 @@ def _read_component(
         findings.mistake(path, no_such_type(section, component_id))
         return None
     return validate(kind, {} if settings is None else settings, path, findings.mistakes)
+
+
+def _check_once(components: Components, findings: Findings) -> None:
+    section = components.section
+    first: dict[str, str] = {}
+    for component_id in components.ids:
+        kind = component_type(component_id)
+        other = first.setdefault(kind, component_id)
+        if other != component_id and (section, kind) in _ONCE:
+            what = f"there is one {kind} in a process: {shown(other)} is it already"
+            findings.mistake((section, component_id), what)
