@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 import structlog
@@ -221,8 +221,10 @@ class Answers:
         refused = refuse_metadata(trigger, retention_ms=self._settings.retention_ms)
         if refused is not None:
             return refused
-        decision = self._ask(ref, trigger, remembered, now_ms)
         left_ms = self._settled_at_ms - now_ms
+        if left_ms > 0:  # who has not reported yet is not proven absent
+            trigger = replace(trigger, value_if_not_found=None)
+        decision = self._ask(ref, trigger, remembered, now_ms)
         if left_ms <= 0:
             if isinstance(decision, Told):
                 remembered.told = decision

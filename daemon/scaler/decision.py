@@ -11,6 +11,7 @@ from daemon.scaler.metadata import MAX_NUMBER, Trigger
 from query.durations import format_duration
 from query.engine import Answer
 from query.estimator import round_down
+from query.values import OverTime
 
 REPORT_INTERVALS: Final = 4
 """The retention must exceed a window by these, or nothing can be interpolated at its edge (DESIGN 5)."""
@@ -80,7 +81,8 @@ def refuse_metadata(trigger: Trigger, *, retention_ms: int) -> Refused | None:
         return Refused(refusal=Refusal.INVALID_ARGUMENT, text="\n".join(map(str, trigger.problems)))
     window_ms = trigger.asked.window_ms
     longest_ms = retention_ms - REPORT_INTERVALS * REPORT_INTERVAL_MS
-    if retention_ms == 0 or window_ms <= longest_ms:
+    has_window = trigger.asked.over_time is not OverTime.LAST_ONE
+    if retention_ms == 0 or not has_window or window_ms <= longest_ms:
         return None
     return Refused(
         refusal=Refusal.INVALID_ARGUMENT,

@@ -142,7 +142,7 @@ def _target(entries: Entries) -> float:
         for problem in entries.problems:
             if problem.key == QUERY_REF or "targetValue" in problem.key:
                 raise problem
-        expected = f"expected a number from {MIN_TARGET:g} to {MAX_NUMBER:g}, found no such key"
+        expected = f"expected a number of at least {MIN_TARGET:g}, got nothing"
         raise MetadataError("targetValue", expected)
     try:
         return _number_from(MIN_TARGET)(written.text)
@@ -188,7 +188,7 @@ class _Reader:
         evidence = self._read("evidence", _switch, True)
         if "metricQuery" not in self._entries.written:
             if not any("metricQuery" in problem.key for problem in self._entries.problems):
-                self._refuse("metricQuery", "expected a query, found no such key")
+                self._refuse("metricQuery", "expected a query, got nothing")
             return None
         query = self._read("metricQuery", _query_in(dialect), None)
         if query is None:
@@ -229,9 +229,10 @@ def _number(text: str) -> float:
 def _number_from(least: float) -> Callable[[str], float]:
     def parse(text: str) -> float:
         value = _number(text)
-        if not least <= value <= MAX_NUMBER:
-            expected = f"expected a number from {least:g} to {MAX_NUMBER:g}"
-            raise _RejectedError(f"{expected}, got {shown(text)}")
+        if value < least:
+            raise _RejectedError(f"expected a number of at least {least:g}, got {shown(text)}")
+        if value > MAX_NUMBER:
+            raise _RejectedError(f"expected a number of at most {MAX_NUMBER:g}, got {shown(text)}")
         return value
 
     return parse

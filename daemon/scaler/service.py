@@ -22,6 +22,7 @@ from daemon.scaler.subscriptions import Subscriptions
 
 SLOW_TICK_S: Final = 0.25
 """How often subscriptions are looked through for those that saw no evaluation for long."""
+MAX_PAUSE_MS: Final = 500
 GRACE_S: Final = 1.0
 """What calls in flight get at the end; they take milliseconds."""
 MAX_REQUEST_BYTES: Final = 1024 * 1024
@@ -121,7 +122,10 @@ class KedaScaler:
         try:
             port: int = server.add_insecure_port(self._config.endpoint)
         except RuntimeError as error:
-            raise OSError(errno.EADDRINUSE, f"cannot listen on {self._config.endpoint}") from error
+            raise OSError(
+                errno.EADDRINUSE,
+                f"cannot listen on {self._config.endpoint}: the port is taken or the address not ours",
+            ) from error
         await server.start()
         self._server = server
         self._timer = asyncio.create_task(self._wake_overdue(), name="keda_scaler slow timer")
@@ -234,8 +238,7 @@ class KedaScaler:
             activity = subscription.activity
             while not self._draining:
                 gap = gap_ms(len(self._subscriptions))
-                if wait_ms := activity.wait_ms(self._clock(), gap):
-                    await self._sleep(wait_ms / 1000)
+                await self._pause(activity.wait_ms(self._clock(), gap))
                 async with self._turn:
                     if self._draining:
                         break
@@ -264,6 +267,13 @@ class KedaScaler:
                     sent = spec
                     await context.write(spec)
                 await wake.wait()
+
+    async def _pause(self, wait_ms: int) -> None:
+        """Wait, in steps that let `stop` be quick however long the gap has grown."""
+        while wait_ms > 0 and not self._draining:
+            step_ms = min(wait_ms, MAX_PAUSE_MS)
+            await self._sleep(step_ms / 1000)
+            wait_ms -= step_ms
 
     def _spec(self, ref: Ref) -> bytes:
         numbers = target_numbers(self.answers.trigger(ref))

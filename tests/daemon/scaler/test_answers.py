@@ -100,6 +100,18 @@ def test_settle_for_0() -> None:
     assert it.answers.decision(ref()) == told(1.0)
 
 
+def test_not_found_while_settling() -> None:
+    """What stands in for an unknown name proves no activity before everybody has reported."""
+    it = build(ready=False)
+    it.answers.become_ready(listening_since_ms=NOW_MS, settled=False, held={})
+    it.engine.set(None, known=False)
+    asked = ref(ifNotFound="value", valueIfNotFound="7")
+    decisions = [it.answers.decision(asked)]
+    it.clock.now_ms += 65_000
+    decisions.append(it.answers.decision(asked))
+    assert [(type(one), one.active) for one in decisions] == [(Refused, False), (Told, True)]
+
+
 def test_partial_values_are_not_held() -> None:
     """What the engine says while settling is never kept as an answer."""
     it = build(ready=False)

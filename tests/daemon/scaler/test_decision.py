@@ -177,19 +177,23 @@ def test_always_sane(value: float | None, activity_value: float | None, known: b
 
 
 @pytest.mark.parametrize(
-    ("window", "retention_ms", "refused"),
+    ("operation", "window", "retention_ms", "refused"),
     [
-        ("220s", 300_000, False),
-        ("221s", 300_000, True),
-        ("60s", 140_000, False),
-        ("60s", 120_000, True),
-        ("1s", 60_000, True),
-        ("1h", 0, False),
+        ("rate", "220s", 300_000, False),
+        ("rate", "221s", 300_000, True),
+        ("rate", "60s", 140_000, False),
+        ("rate", "60s", 120_000, True),
+        ("avg", "1s", 60_000, True),
+        ("rate", "1h", 0, False),
+        ("last_one", "60s", 60_000, False),
     ],
 )
-def test_window_and_retention(window: str, retention_ms: int, refused: bool) -> None:
+def test_window_and_retention(
+    operation: str, window: str, retention_ms: int, refused: bool
+) -> None:
     """A window must leave room for four report intervals in the retention; 0 keeps by count only (DESIGN 5)."""
-    result = refuse_metadata(trigger(window=window), retention_ms=retention_ms)
+    asked = trigger(operationOverTime=operation, window=window)
+    result = refuse_metadata(asked, retention_ms=retention_ms)
     assert (result is not None) is refused
     if result is not None:
         assert result.refusal is Refusal.INVALID_ARGUMENT

@@ -130,7 +130,7 @@ def test_metric_names(query: str, names: set[str]) -> None:
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"metricQuery": ""}, "metadata key metricQuery: expected a query, found no such key"),
+        ({"metricQuery": ""}, "metadata key metricQuery: expected a query, got nothing"),
         (
             {"metricQuery": "sum(a"},
             "metadata key metricQuery: parse error: ",
@@ -169,7 +169,7 @@ def test_metric_names(query: str, names: set[str]) -> None:
         ),
         (
             {"valueIfNotFound": "-1"},
-            "metadata key valueIfNotFound: expected a number from 0 to 9.2e+15, got '-1'",
+            "metadata key valueIfNotFound: expected a number of at least 0, got '-1'",
         ),
         (
             {"dialect": "sql"},
@@ -222,18 +222,22 @@ def test_all_problems() -> None:
     [
         (
             {"targetValue": ""},
-            "metadata key targetValue: expected a number from 0.001 to 9.2e+15, found no such key",
+            "metadata key targetValue: expected a number of at least 0.001, got nothing",
         ),
         (
             {"targetValue": "0.0009"},
-            "metadata key targetValue: expected a number from 0.001 to 9.2e+15, got '0.0009'",
+            "metadata key targetValue: expected a number of at least 0.001, got '0.0009'",
+        ),
+        (
+            {"targetValue": "1e16"},
+            "metadata key targetValue: expected a number of at most 9.2e+15, got '1e16'",
         ),
         ({"targetValue": "many"}, "metadata key targetValue: expected a number, got 'many'"),
         ({"targetValue": "inf"}, "metadata key targetValue: expected a number, got 'inf'"),
         ({"targetValue": "٣"}, "metadata key targetValue: expected a number, got '٣'"),
         (
             {"targetValue": "", "targetValueFromEnv": "-1"},
-            "metadata key targetValueFromEnv: expected a number from 0.001 to 9.2e+15, got '-1'",
+            "metadata key targetValueFromEnv: expected a number of at least 0.001, got '-1'",
         ),
         (
             {"targetValue": "", "queryRef": "ordrs"},

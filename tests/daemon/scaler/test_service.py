@@ -163,7 +163,12 @@ async def test_t12_spec_always() -> None:
         ({"targetValue": ""}, {}, "INVALID_ARGUMENT", "targetValue: expected a number"),
         ({"targetValue": "0"}, {}, "INVALID_ARGUMENT", "targetValue: expected a number"),
         ({"metricQuery": "sum("}, {}, "INVALID_ARGUMENT", "\n  sum(\n      ^"),
-        ({"window": "5m"}, {}, "INVALID_ARGUMENT", "exporters.windows.retention"),
+        (
+            {"window": "5m", "operationOverTime": "rate"},
+            {},
+            "INVALID_ARGUMENT",
+            "exporters.windows.retention",
+        ),
         ({}, {"known": False}, "NOT_FOUND", "no sender has reported a metric requests"),
         ({}, {"refused_at_ms": 2**62}, "UNAVAILABLE", "exporters.windows.max_series"),
     ],
@@ -196,6 +201,34 @@ async def test_query_fails_when_asked() -> None:
             "INVALID_ARGUMENT",
             "metadata key metricQuery: query yields 2 elements where one number is expected",
         )
+
+
+async def test_fault() -> None:
+    """A fault of ours is INTERNAL for its call, is counted, and costs nothing else."""
+    async with running() as run:
+        run.engine.error = ZeroDivisionError()
+        client = run.client(metadata())
+        assert await status(client.metrics()) == ("INTERNAL", "tallyd failed, its log says why")
+        assert run.counts["failed_calls"] == 1
+        assert await client.spec() == [("default-nodeapp", 1, 1.0)]
+
+
+async def test_many_streams() -> None:
+    """Three hundred subscriptions to one metric are all told of an edge, and end with OK at once."""
+    async with running() as run:
+        run.engine.set(0.0)
+        clients = [run.client(metadata(), name=f"app{number}") for number in range(300)]
+        streams = [client.stream_is_active() for client in clients]
+        reading = [asyncio.ensure_future(stream.read()) for stream in streams]
+        while run.engine.asked < 300:
+            await asyncio.sleep(0.01)
+        run.engine.set(1.0)
+        run.scaler.on_append({"requests"})
+        replies = await asyncio.wait_for(asyncio.gather(*reading), UNIT_S)
+        assert all(reply.result for reply in replies)
+        run.scaler.on_append({"requests"})
+        await run.scaler.stop()
+        assert {await stream.code() for stream in streams} == {grpc.StatusCode.OK}
 
 
 @pytest.mark.parametrize("method", [method.name for method in schema.METHODS])
