@@ -56,7 +56,7 @@ class HttpListener:
 
 def _reason(error: OSError) -> str:
     """Return why, in the system's words; a name that is not known has no error number of its own."""
-    if error.errno in errno.errorcode:
+    if error.errno is not None and error.errno in errno.errorcode:
         return os.strerror(error.errno).lower()
     return (error.strerror or str(error)).lower()
 
