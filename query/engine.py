@@ -20,6 +20,8 @@ from query.values import OverTime
 
 MOST_AHEAD_MS = 600_000
 """Samples up to this far ahead of the clock are stored (keda.md 6.3.5), and rates use them."""
+NEARBY_MS = 80_000
+"""What a rate needs from before its window, four report intervals of 20 s; if that is not enough all is read."""
 COUNTER_OPERATIONS = frozenset({OverTime.RATE, OverTime.INCREASE})
 DAPR_PREFIX = "dapr_"
 
@@ -116,12 +118,11 @@ class Engine:
 
     def _ask(self, question: Question, at_ms: int) -> tuple[Answer, _Reading]:
         matchers, name = self._matchers(question)
-        selection = self._queryable.select(
-            matchers,
-            start_ms=at_ms - max(self._lookback_ms, question.window_ms),
-            end_ms=at_ms + (MOST_AHEAD_MS if question.over_time in COUNTER_OPERATIONS else 0),
-        )
-        readings = self._readings(question, selection, at_ms)
+        if question.over_time in COUNTER_OPERATIONS:
+            readings = self._counters(question, matchers, at_ms)
+        else:
+            readings = [self._samples(question, matchers, at_ms)]
+        selection = readings[0].selection
         folded = [_fold(question, reading) for reading in readings]
         settled = [_settle(question, *pair) for pair in folded]
         (raw_value, sigma), value, reading = folded[0], settled[0], readings[0]
@@ -151,26 +152,40 @@ class Engine:
             return matchers, name
         return [_renamed(matcher, name, bare) for matcher in matchers], bare
 
-    def _readings(self, question: Question, selection: Selection, at_ms: int) -> list[_Reading]:
-        """Return what is answered, and for rates a second time with each series' own end if that may differ."""
-        if question.over_time not in COUNTER_OPERATIONS:
-            return [self._samples(question, join_senders(selection), at_ms)]
-        counters = Counters(selection, window_ms=question.window_ms)
+    def _counters(
+        self, question: Question, matchers: Sequence[Matcher], at_ms: int
+    ) -> list[_Reading]:
+        """Read what is answered, and a second time with each series' own end if that may differ."""
+        window_ms, end_ms = question.window_ms, at_ms + MOST_AHEAD_MS
+        start_ms = at_ms - window_ms - NEARBY_MS
+        selection = self._queryable.select(matchers, start_ms=start_ms, end_ms=end_ms)
+        counters = Counters(selection, window_ms=window_ms)
+        if not counters.reach_back(at_ms, read_from_ms=start_ms):
+            start_ms = min(start_ms, at_ms - self._lookback_ms)
+            selection = self._queryable.select(matchers, start_ms=start_ms, end_ms=end_ms)
+            counters = Counters(selection, window_ms=window_ms)
         readings = [_growth(question, selection, counters.estimate(at_ms))]
         if np.count_nonzero(selection.senders.live) > 1:
             own_end = counters.estimate(at_ms, common_end=False)
             readings.append(_growth(question, selection, own_end))
         return readings
 
-    def _samples(self, question: Question, selection: Selection, at_ms: int) -> _Reading:
+    def _samples(self, question: Question, matchers: Sequence[Matcher], at_ms: int) -> _Reading:
         """Read samples as PromQL does."""
-        if question.over_time is OverTime.LAST_ONE:
-            window_ms = self._lookback_ms
-            vector = last_one(selection, at_ms=at_ms, lookback_ms=window_ms)
+        is_instant = question.over_time is OverTime.LAST_ONE
+        span_ms = self._lookback_ms if is_instant else question.window_ms
+        start_ms = at_ms - min(span_ms, NEARBY_MS if is_instant else span_ms)
+        selection = self._queryable.select(matchers, start_ms=start_ms, end_ms=at_ms)
+        if start_ms > at_ms - span_ms and not (len(selection.counts) and selection.counts.all()):
+            # A live series may have an older sample; an ended one is stale.
+            start_ms = at_ms - span_ms
+            selection = self._queryable.select(matchers, start_ms=start_ms, end_ms=at_ms)
+        selection = join_senders(selection)
+        if is_instant:
+            vector = last_one(selection, at_ms=at_ms, lookback_ms=span_ms)
         else:
-            window_ms = question.window_ms
-            vector = over_time(question.over_time, selection, at_ms=at_ms, window_ms=window_ms)
-        return _read_vector(selection, vector, start_ms=at_ms - window_ms, end_ms=at_ms)
+            vector = over_time(question.over_time, selection, at_ms=at_ms, window_ms=span_ms)
+        return _read_vector(selection, vector, start_ms=at_ms - span_ms, end_ms=at_ms)
 
 
 def _read_vector(selection: Selection, vector: Vector, *, start_ms: int, end_ms: int) -> _Reading:

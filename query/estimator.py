@@ -36,7 +36,7 @@ class Estimate:
     variance: Float64Array
     """float64[n]: of the increase, from both cuts (keda.md 6.3.8)."""
     warming: BoolArray
-    """bool[n]: one sample and no known zero, so nothing can be said before the second (keda.md 6.3.3)."""
+    """bool[n]: its one sample lies in the window and no zero is known: wait for the second (keda.md 6.3.3)."""
     live: BoolArray
     """bool[n]: the sender reports still."""
 
@@ -71,7 +71,10 @@ class Counters:
         self._sender_index = selection.sender_index
         self._live = selection.senders.live[selection.sender_index]
         self._times, values, self._counts = _finite_only(selection)
-        self._values = _without_resets(values, self._counts)
+        values = _without_resets(values, self._counts)
+        self._rows = np.arange(len(self._counts))
+        # Column after column, as the store answers: views then, and `take` is twice as fast as two-dimensional indexing.
+        self._flat_times, self._flat_values = self._times.ravel("F"), values.ravel("F")
         self._first = self._times[:, 0]
         # (b) of keda.md 6.3.3, judged by the window that ends at the first sample: the same answer for life.
         self._zero_known = (
@@ -80,8 +83,18 @@ class Counters:
             & (selection.start_ms >= self._first - window_ms)
         )
         self._zero_ms = np.where(self._zero_known, selection.start_ms, self._first)
-        self._zero = np.where(self._zero_known, 0.0, self._values[:, 0])
-        self._warming = (self._counts == 1) & ~self._zero_known
+        self._zero = np.where(self._zero_known, 0.0, values[:, 0])
+        self._seen_once = (self._counts == 1) & ~self._zero_known
+
+    def reach_back(self, at_ms: int, *, read_from_ms: int) -> bool:
+        """Return whether a selection of samples after `read_from_ms` says all that older samples could say.
+
+        It does if every series has a sample before the window begins. A series without one may have begun in the
+        window or may have been cut off.
+        """
+        start_ms = self._common_end_ms(at_ms) - self._window_ms
+        late = (self._first > start_ms) & (self._counts > 0)
+        return read_from_ms <= start_ms and bool(len(late)) and not late.any()
 
     def estimate(self, at_ms: int, *, common_end: bool = True) -> Estimate:
         """Return the increase of each series; see `estimate`."""
@@ -90,13 +103,15 @@ class Counters:
         if not common_end:
             known_until = self._senders.known_until_ms[self._sender_index]
             ends = np.where(self._live & (known_until != NO_TIME), known_until, ends)
-        begin, end = self._cut(ends - self._window_ms), self._cut(ends)
+        starts = ends - self._window_ms
+        begin, end = self._cut(starts), self._cut(ends)
+        warming = self._seen_once & (self._first > starts)
         return Estimate(
             start_ms=end_ms - self._window_ms,
             end_ms=end_ms,
-            increase=np.where(self._warming, 0.0, end.value - begin.value),
-            variance=np.where(self._warming, 0.0, begin.variance + end.variance),
-            warming=self._warming,
+            increase=end.value - begin.value,
+            variance=begin.variance + end.variance,
+            warming=warming,
             live=self._live,
         )
 
@@ -108,20 +123,19 @@ class Counters:
 
     def _cut(self, at_ms: Int64Array) -> _Cut:
         """Return each counter's value at its instant of `at_ms`."""
-        width = self._times.shape[1]
-        before = self._times <= at_ms[:, np.newaxis]
-        following = np.where(before[:, -1], width, before.argmin(axis=1))  # samples up to the cut
-        flat = following >= self._counts
-        row = np.arange(len(at_ms), dtype=np.int64) * width
-        left, right = row + np.maximum(following - 1, 0), row + np.minimum(following, width - 1)
-        from_zero = following == 0
-        t0 = np.where(from_zero, self._zero_ms, self._times.ravel().take(left))
-        v0 = np.where(from_zero, self._zero, self._values.ravel().take(left))
-        t1 = np.where(flat, t0, self._times.ravel().take(right))
+        following = np.count_nonzero(self._times <= at_ms[:, np.newaxis], axis=1)
+        from_zero, flat = following == 0, following >= self._counts
+        number, width = self._times.shape
+        left = np.maximum(following - 1, 0) * number + self._rows
+        right = np.minimum(following, width - 1) * number + self._rows
+        t0 = np.where(from_zero, self._zero_ms, self._flat_times.take(left))
+        v0 = np.where(from_zero, self._zero, self._flat_values.take(left))
+        t1 = np.where(flat, t0, self._flat_times.take(right))
         fraction = np.clip((at_ms - t0) / np.maximum(t1 - t0, 1), 0.0, 1.0)
         with np.errstate(over="ignore", invalid="ignore"):
-            growth = np.where(flat, 0.0, self._values.ravel().take(right) - v0)
-            return _Cut(value=v0 + growth * fraction, variance=growth * fraction * (1.0 - fraction))
+            growth = np.where(flat, 0.0, self._flat_values.take(right) - v0)
+            grown = growth * fraction
+            return _Cut(value=v0 + grown, variance=grown * (1.0 - fraction))
 
 
 def _finite_only(selection: Selection) -> tuple[Int64Array, Float64Array, Int64Array]:
@@ -135,9 +149,9 @@ def _finite_only(selection: Selection) -> tuple[Int64Array, Float64Array, Int64A
     if times.shape[1] == 0:
         shape = (len(counts), 1)
         return np.full(shape, NEVER, dtype=np.int64), np.zeros(shape), counts
-    behind = np.arange(times.shape[1]) >= counts[:, np.newaxis]
-    np.putmask(times, behind, NEVER)
-    np.putmask(values, behind, 0.0)
+    behind = (np.arange(times.shape[1])[:, np.newaxis] >= counts).T
+    np.copyto(times, NEVER, where=behind)
+    np.copyto(values, 0.0, where=behind)
     missing = ~np.isfinite(values)
     if missing.any():
         rows = np.flatnonzero(missing.any(axis=1))
@@ -152,7 +166,7 @@ def _finite_only(selection: Selection) -> tuple[Int64Array, Float64Array, Int64A
 def _without_resets(values: Float64Array, counts: Int64Array) -> Float64Array:
     """Return `values` as they would be had no counter begun anew: after a drop the new value counts from 0."""
     drops = values[:, 1:] < values[:, :-1]
-    drops &= np.arange(1, values.shape[1]) < counts[:, np.newaxis]
+    drops &= (np.arange(1, values.shape[1])[:, np.newaxis] < counts).T
     rows = np.flatnonzero(drops.any(axis=1)) if drops.any() else ()
     if len(rows):
         lost = np.where(drops[rows], values[rows, :-1], 0.0)

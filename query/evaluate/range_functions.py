@@ -26,9 +26,9 @@ def last_one(selection: Selection, *, at_ms: int, lookback_ms: int) -> Vector:
     width = selection.times_ms.shape[1]
     if width == 0:
         return _nothing(selection)
-    until = np.arange(width) < selection.counts[:, np.newaxis]
+    until = (np.arange(width)[:, np.newaxis] < selection.counts).T
     until &= selection.times_ms <= at_ms
-    newest = np.maximum(np.where(until[:, -1], width, until.argmin(axis=1)) - 1, 0)
+    newest = np.maximum(np.count_nonzero(until, axis=1) - 1, 0)
     rows = np.arange(len(newest))
     values = selection.values[rows, newest]
     present = until[:, 0]
@@ -41,7 +41,7 @@ def over_time(operation: OverTime, selection: Selection, *, at_ms: int, window_m
     """Return `operation` (count, avg, min, max or sum) over each series' samples in (at - window, at]."""
     if selection.times_ms.shape[1] == 0:
         return _nothing(selection)
-    inside = np.arange(selection.times_ms.shape[1]) < selection.counts[:, np.newaxis]
+    inside = (np.arange(selection.times_ms.shape[1])[:, np.newaxis] < selection.counts).T
     inside &= selection.times_ms <= at_ms
     inside &= selection.times_ms > at_ms - window_ms
     inside &= ~is_stale(selection.values)

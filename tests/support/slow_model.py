@@ -51,7 +51,7 @@ def slow_estimate(
         known_until = int(selection.senders.known_until_ms[sender])
         own_end = live and not common_end and known_until != NO_TIME
         end = known_until if own_end else shared_end
-        growths, warming = _growths(selection, i, window_ms)
+        growths, only_ms = _growths(selection, i, window_ms)
         rows.append(
             SlowRow(
                 increase=sum((_inside(g, end - window_ms, end) for g in growths), Fraction(0)),
@@ -59,14 +59,15 @@ def slow_estimate(
                     (_variance(g, cut) for g in growths for cut in (end - window_ms, end)),
                     Fraction(0),
                 ),
-                warming=warming,
+                warming=only_ms is not None and only_ms > end - window_ms,
                 live=live,
             )
         )
     return rows
 
 
-def _growths(selection: Selection, i: int, window_ms: int) -> tuple[list[Growth], bool]:
+def _growths(selection: Selection, i: int, window_ms: int) -> tuple[list[Growth], int | None]:
+    """Return what is known of a series, and the time of its sample if there is but one."""
     samples = [
         (int(selection.times_ms[i, j]), Fraction(float(selection.values[i, j])))
         for j in range(int(selection.counts[i]))
@@ -78,7 +79,7 @@ def _growths(selection: Selection, i: int, window_ms: int) -> tuple[list[Growth]
     growths = []
     for (t0, v0), (t1, v1) in pairwise(samples):
         growths.append(Growth(t0, t1, v1 - v0 if v1 >= v0 else v1))
-    return growths, len(samples) == 1
+    return growths, samples[0][0] if len(samples) == 1 else None
 
 
 def _inside(growth: Growth, begin_ms: int, end_ms: int) -> Fraction:
@@ -147,11 +148,9 @@ class Life:
         return [Growth(t0, t1, Fraction(v1 - v0)) for (t0, v0), (t1, v1) in pairwise(points)]
 
 
-def slow_increase(lives: Sequence[Life], *, window_ms: int, at_ms: int) -> Fraction | None:
-    """Return the increase in the common window over all processes, from their reports alone; None if nothing counts."""
+def slow_increase(lives: Sequence[Life], *, window_ms: int, at_ms: int) -> Fraction:
+    """Return the increase in the common window over all processes, from their reports alone."""
     heard = [life for life in lives if any(report.calls for report in life.until(at_ms))]
     end = min((life.known_until(at_ms) for life in heard if life.is_live(at_ms)), default=at_ms)
     growths = [growth for life in heard for growth in life.growths(at_ms, window_ms)]
-    if not growths:
-        return None
     return sum((_inside(growth, end - window_ms, end) for growth in growths), Fraction(0))
