@@ -16,6 +16,12 @@ _Outcome = tuple[object, int] | None
 _VALUE_STARTS = ("nil", "a path", "a value", "an enum", "a function name", "'{'", "'['")
 
 
+_OPTIONAL = (
+    "'['",
+    "=",
+)  # a key or an argument's name is left out of a message where something else may stand
+
+
 class Mismatch(Exception):  # noqa: N818 (no error: another alternative may match)
     """The alternative at hand does not match here."""
 
@@ -124,7 +130,7 @@ class Cursor:
         )
 
     def _summary(self) -> list[str]:
-        expected = [what for what in self._expected if what != "'['"] or self._expected
+        expected = [what for what in self._expected if what not in _OPTIONAL] or self._expected
         if "an enum" not in expected:
             return expected
         return ["a value", *(what for what in expected if what not in _VALUE_STARTS)]

@@ -13,7 +13,7 @@ from daemon.config.errors import ConfigError
 from daemon.config.filter import FilterConfig
 from daemon.config.validation import validate
 from daemon.processors.filter import Filter, build_filter
-from receivers.consumer import Batch
+from receivers.consumer import Batch, Consumer
 from receivers.errors import PermanentError
 from tests.daemon.processors.filter.payloads import written
 from tests.support.consumers import SinkConsumer
@@ -40,7 +40,7 @@ def load(configuration: str) -> FilterConfig:
 
 def build(
     configuration: str,
-    sink: SinkConsumer,
+    sink: Consumer,
     counted: list[tuple[str, int]] | None = None,
     clock: Iterator[float] | None = None,
 ) -> Filter:
