@@ -157,6 +157,7 @@ def test_known(text: str, known: bool) -> None:
     [
         ("dapr_m", True, "m", 1),
         ("dapr_m", False, "dapr_m", None),
+        ('dapr_m{pod=""}', True, "m", 1),
         ("dapr_x", True, "dapr_x", 2),
         ("dapr_nope", True, "dapr_nope", None),
         ('{__name__=~"dapr_m"}', True, None, None),
@@ -249,3 +250,21 @@ def test_contributions(text: str, expected: list[float]) -> None:
     question = Question(query=simple(text), over_time=OverTime.RATE, window_ms=MINUTE, target=None)
     _, parts = Engine(FixedQueryable(rows=TWO), lookback_ms=300_000).explain(question, ms(200))
     assert [part.contribution for part in parts] == expected
+
+
+@pytest.mark.parametrize(
+    ("over_time", "expected"),
+    [(OverTime.INCREASE, 60), (OverTime.LAST_ONE, 200), (OverTime.COUNT, 1)],
+)
+def test_reads_as_far_back_as_it_must(over_time: OverTime, expected: float) -> None:
+    """A sample far before the window still counts where it is needed: to interpolate, or as the newest."""
+    rare = Row(samples=[(10, 10), (200, 200)])
+    assert ask([rare], over_time=over_time).value == pytest.approx(expected)
+    assert ask([Row(samples=[(40, 7)])], over_time=OverTime.LAST_ONE, at_s=330).value == 7
+
+
+def test_grouping_lists_three_elements_at_most() -> None:
+    """An error about many groups stays short."""
+    rows = [Row(samples=EVEN, labels=labels(pod=str(i))) for i in range(4)]
+    with pytest.raises(QueryError, match=r'4 elements .* \{pod="2"\}, \.\.\.; drop'):
+        ask(rows, "sum by (pod) (m)")

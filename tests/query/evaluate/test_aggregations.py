@@ -21,6 +21,7 @@ NAN, INF = math.nan, math.inf
         pytest.param([INF, 1], {"sum": INF, "avg": INF, "min": 1, "max": INF}, id="inf"),
         pytest.param([1e100, 1, -1e100], {"sum": 1, "avg": 1 / 3}, id="cancellation"),
         pytest.param([1.5e308, 1.5e308], {"sum": INF, "avg": 1.5e308}, id="overflow"),
+        pytest.param([1.5e308] * 8 + [-1.5e308] * 8, {"sum": 0}, id="partial-sums-overflow"),
         pytest.param([0.1] * 10, {"sum": 1.0, "avg": 0.1}, id="exact"),
     ],
 )

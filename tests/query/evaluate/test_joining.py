@@ -40,6 +40,7 @@ def test_nothing_to_join() -> None:
             [(1, 5), (4, None)], [(3, 1), (5, 2)], [(1, 5), (3, 1), (5, 2)], id="late-end"
         ),
         pytest.param([(1, 5)], [], [(1, 5)], id="no-sample-yet"),
+        pytest.param([], [], [], id="no-sample-at-all"),
         pytest.param([(1, 5)], [(2, None)], [(1, 5), (2, None)], id="new-one-ended"),
     ],
 )

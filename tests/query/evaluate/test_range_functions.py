@@ -105,6 +105,13 @@ def test_no_columns() -> None:
     assert [shown(vector) for vector in vectors] == [[None, None]] * 6
 
 
+def test_partial_sums_overflow() -> None:
+    """A sum whose exact way overflows is the plain one."""
+    selection = build_selection([row([1.5e308] * 8 + [-1.5e308] * 8, step_s=1)], spare=0)
+    vector = over_time(OverTime.SUM, selection, at_ms=ms(15), window_ms=ms(30))
+    assert shown(vector) == [0]
+
+
 @given(
     st.lists(
         st.lists(st.floats(-1e6, 1e6) | st.none() | st.just(NAN), max_size=12),
