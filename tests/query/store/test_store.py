@@ -686,6 +686,36 @@ def test_a_series_without_a_stored_sample_does_not_stay() -> None:
     )
 
 
+@pytest.mark.parametrize("time", [2**70, -(2**70), 2**63 - 1, -(2**63)], ids=str)
+def test_times_beyond_reason_cost_themselves_alone(time: int) -> None:
+    """A time that is none, and a start that is none, leave the rest of the message alone."""
+    driver = Driver()
+    others = [(labels("o", k=str(i)), 0, 1.0) for i in range(3)]
+    driver.report("a", 0, (M, time, 1.0), *others, start=2**70)
+    driver.report("a", 20_000, (M, 20_000, 2.0))
+    got = driver.select(equal("__name__", "o"))
+    assert (got.counts.tolist(), got.start_ms.tolist(), driver.samples(NAMED_M)[-1]) == (
+        [1, 1, 1],
+        [NO_TIME] * 3,
+        (20_000, 2.0),
+    )
+
+
+def test_samples_of_a_forgotten_series_are_refused() -> None:
+    """A holder that does not look at `alive` loses its own samples, and writes into nobody's."""
+    driver = Driver(retention_ms=10_000)
+    gone, stays = driver.report("a", 0, (M, 0, 1.0), (labels("o"), 20_000, 1.0))
+    driver.store.advance(T0 + 20_000)
+    assert gone is not None
+    assert stays is not None
+    stored = driver.store.append("a", T0 + 20_001, [gone, stays], [T0 + 20_001] * 2, [2.0, 3.0])
+    assert (stored, driver.samples(), counted(driver)) == (
+        1,
+        [(20_000, 1.0), (20_001, 3.0)],
+        {"forgotten_series": 1, "forgotten": 1},
+    )
+
+
 reports = st.lists(
     st.tuples(
         st.integers(0, 40_000),
