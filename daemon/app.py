@@ -81,6 +81,11 @@ class App:
             count=self.metrics.counters("tallyd_windows_refused", "Data that no window can hold"),
             on_append=self._on_append,
         )
+        self.metrics.table(
+            "tallyd_windows",
+            {"reports": "Messages with metrics that arrived, whatever a filter made of them"},
+            lambda: {"reports": self.windows.reports},
+        )
         self._scaler: KedaScaler | None = None
         self._parts: dict[str, Part] = {}
         self._timer: asyncio.Task[None] | None = None

@@ -93,6 +93,8 @@ class Windows:
         self._on_append = on_append
         self._memos: dict[Sender, _SenderMemo] = {}
         self._bucket_names: set[str] = set()
+        self.reports = 0
+        """Messages with metrics that arrived, whatever a filter made of them."""
 
     def opened(self, sender: Sender, at_ms: int) -> None:
         """Tell the store that a stream of `sender` has begun."""
@@ -101,6 +103,7 @@ class Windows:
 
     def reported(self, sender: Sender, at_ms: int) -> None:
         """Tell the store that a report of `sender` has arrived."""
+        self.reports += 1
         self._store.sender_reported(str(sender), at_ms)
 
     def closed(self, sender: Sender, at_ms: int) -> None:
