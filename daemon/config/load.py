@@ -65,14 +65,16 @@ def parse_config(
         InvalidConfigurationError: it is wrong; holds every mistake, with its position.
     """
     document = parse_document(name, text, environ)
-    root = _helm_root(document.value)
+    root, top, ignored = _unwrapped(document.value)
     findings = Findings(
         mistakes=[_below(root, error) for error in document.mistakes],
         warnings=[_below(root, error) for error in document.warnings],
     )
     causes = {error.path: error.expected for error in findings.warnings}
     marks = document.marks.below(root)
-    top = _unwrapped(document.value, findings) if root else document.value
+    if ignored:
+        what = f"{'.'.join(HELM_ROOT)}: {', '.join(ignored)}"
+        findings.warn((), f"Helm values have no effect here but {what}")
     fatal = any(not error.path for error in document.mistakes)
     config = None if fatal else _read_config(top, findings)
     if config is None or findings.mistakes:
@@ -93,25 +95,14 @@ def _read_file(path: Path) -> str:
         raise InvalidConfigurationError([f"{path}: cannot be read: {reason}"]) from error
 
 
-def _helm_root(value: Value) -> KeyPath:
-    """Return where the configuration stands if `value` is Helm values of the walk-through's chart."""
+def _unwrapped(value: Value) -> tuple[KeyPath, Value, list[str]]:
+    """Return where the configuration stands, itself, and what stands beside it if they are the chart's values."""
     chart, key = HELM_ROOT
     inner = value.get(chart) if isinstance(value, dict) else None
-    return HELM_ROOT if isinstance(inner, dict) and key in inner else ()
-
-
-def _unwrapped(value: Value, findings: Findings) -> Value:
-    """Return the configuration inside Helm values; others beside it have no effect, which is said once."""
-    chart, key = HELM_ROOT
-    inner = value[chart] if isinstance(value, dict) else None
-    if not isinstance(value, dict) or not isinstance(inner, dict):
-        return value
+    if not isinstance(value, dict) or not isinstance(inner, dict) or key not in inner:
+        return (), value, []
     beside = [f"{chart}.{other}" for other in inner if other not in {key, "enabled"}]
-    ignored = [*beside, *(other for other in value if other != chart)]
-    if ignored:
-        what = ", ".join(ignored)
-        findings.warn((), f"Helm values have no effect here but {chart}.{key}: {what}")
-    return inner[key]
+    return HELM_ROOT, inner[key], [*beside, *(other for other in value if other != chart)]
 
 
 def _below(root: KeyPath, error: ConfigError) -> ConfigError:

@@ -171,7 +171,8 @@ def _check_ports(
                 host == other_host or {host, other_host} & _ANY_ADDRESS
             ):
                 names = " and ".join(".".join(map(str, part)) for part in (other, path))
-                findings.mistake((*path, "endpoint"), f"{names} both listen on port {port}")
+                at = path if path[0] == "service" else (*path, "endpoint")
+                findings.mistake(at, f"{names} both listen on port {port}")
         taken.append((host, port, path))
 
 

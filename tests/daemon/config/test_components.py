@@ -73,6 +73,24 @@ def test_every_component_refuses_unknown_keys(section: str, kind: str) -> None:
     assert "unknown key" in problems(f"{section}: {{{kind}: {{no_such_key: 1}}}}")[0]
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "exporters: {windows: , windows/b: }",
+            "1:24: exporters.windows/b: there is one windows in a process: 'windows' is it already",
+        ),
+        (
+            "extensions: {keda_scaler/a: , keda_scaler: {endpoint: ':1'}}",
+            "1:31: extensions.keda_scaler: there is one keda_scaler in a process: 'keda_scaler/a' is it already",
+        ),
+    ],
+)
+def test_once(text: str, expected: str) -> None:
+    """Of what a process has one of, a second is refused instead of ignored."""
+    assert problems(text) == [expected]
+
+
 def test_empty_component_takes_defaults() -> None:
     """A component without settings is the built-in one; several of a type are told apart by name."""
     config = parse_config(

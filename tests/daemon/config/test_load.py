@@ -71,6 +71,11 @@ def test_present_section_is_exact() -> None:
     )
 
 
+def test_text() -> None:
+    """A text is a configuration as well as a file."""
+    assert load_config("extensions: {}", {}).config.extensions == {}
+
+
 def test_helm_values_are_the_configuration() -> None:
     """The walk-through's Helm values mean the same as the fragment inside them."""
     fragment = load_config(CASES / "walk-through.good.yaml", {})

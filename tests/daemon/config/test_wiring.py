@@ -162,7 +162,7 @@ def test_unused(text: str, expected: list[str]) -> None:
             "extensions: {health_check: {endpoint: '127.0.0.1:8888'}}",
             [
                 (
-                    "1:1: service.telemetry.metrics.endpoint: "
+                    "1:1: service.telemetry.metrics: "
                     "extensions.health_check and service.telemetry.metrics both listen on port 8888"
                 )
             ],
