@@ -171,15 +171,19 @@ async def supervise(
     *,
     count: Callable[[str, int], None],
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Await `run()`, and whenever it fails, log, count and begin again after a pause that doubles up to 30 s."""
+    """Await `run()`, and whenever it fails, log, count and begin again after a pause.
+
+    The pause doubles up to 30 s, and begins anew once `run()` has held out longer than that by `clock`, in seconds.
+    """
     pause_s = _FIRST_PAUSE_S
     while True:
-        started_s = time.monotonic()
+        started_s = clock()
         try:
             await run()
         except Exception:
-            if time.monotonic() - started_s > _LAST_PAUSE_S:
+            if clock() - started_s > _LAST_PAUSE_S:
                 pause_s = _FIRST_PAUSE_S
             log.exception("task failed", task=name, restart_in_s=pause_s)
             count(name, 1)

@@ -150,6 +150,24 @@ async def test_supervise() -> None:
     assert logs[0]["event"] == "task failed"
 
 
+async def test_supervise_forgives() -> None:
+    """A task that held out for long begins again after the first pause."""
+    pauses: list[float] = []
+    times = iter([0.0, 1.0, 10.0, 11.0, 20.0, 51.0, 60.0])
+    failures = iter([True, True, True, False])
+
+    async def run() -> None:
+        if next(failures):
+            raise ValueError("broken")
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    with structlog.testing.capture_logs():
+        await supervise("tick", run, count=Counts(), sleep=sleep, clock=lambda: next(times))
+    assert pauses == [0.5, 1.0, 0.5]
+
+
 async def test_supervise_is_cancelled() -> None:
     """Cancelling ends a supervised task."""
     task = asyncio.create_task(supervise("x", asyncio.Event().wait, count=Counts()))  # type: ignore[arg-type]  # any awaitable
