@@ -20,6 +20,8 @@ from query.values import OverTime
 
 MOST_AHEAD_MS = 600_000
 """Samples up to this far ahead of the clock are stored (keda.md 6.3.5), and rates use them."""
+DEFAULT_LOOKBACK_MS = 300_000
+"""Prometheus' own (promql.md 2.4)."""
 NEARBY_MS = 80_000
 """What a rate needs from before its window, four report intervals of 20 s; if that is not enough all is read."""
 COUNTER_OPERATIONS = frozenset({OverTime.RATE, OverTime.INCREASE})
@@ -97,11 +99,15 @@ class _Reading:
 
 
 class Engine:
-    """Answers questions from a store; holds no state of its own."""
+    """Answers questions from a store; holds no state of its own.
+
+    `lookback_ms` is the store's retention; 0, where it keeps by count only, means five minutes for instant values.
+    """
 
     def __init__(self, queryable: Queryable, *, lookback_ms: int) -> None:
         self._queryable = queryable
-        self._lookback_ms = lookback_ms
+        self._lookback_ms = lookback_ms or DEFAULT_LOOKBACK_MS
+        self._keeps_by_count = lookback_ms == 0
 
     def answer(self, question: Question, at_ms: int) -> Answer:
         """Return what is known at `at_ms`.
@@ -161,7 +167,7 @@ class Engine:
         selection = self._queryable.select(matchers, start_ms=start_ms, end_ms=end_ms)
         counters = Counters(selection, window_ms=window_ms)
         if not counters.reach_back(at_ms, read_from_ms=start_ms):
-            start_ms = min(start_ms, at_ms - self._lookback_ms)
+            start_ms = 0 if self._keeps_by_count else min(start_ms, at_ms - self._lookback_ms)
             selection = self._queryable.select(matchers, start_ms=start_ms, end_ms=end_ms)
             counters = Counters(selection, window_ms=window_ms)
         readings = [_growth(question, selection, counters.estimate(at_ms))]

@@ -1,7 +1,8 @@
 """The common-window rate: by how much counters grew in one window that all series share (keda.md 6.3).
 
 A counter is a piecewise-linear function between its samples, flat after the last one. All series are cut at the same
-two instants, so that a load that moves between senders is counted once.
+two instants, so that a load that moves between senders is counted once. The plain twin of all this is
+`tests/support/slow_model.py`.
 """
 
 from __future__ import annotations

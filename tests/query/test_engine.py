@@ -268,3 +268,15 @@ def test_grouping_lists_three_elements_at_most() -> None:
     rows = [Row(samples=EVEN, labels=labels(pod=str(i))) for i in range(4)]
     with pytest.raises(QueryError, match=r'4 elements .* \{pod="2"\}, \.\.\.; drop'):
         ask(rows, "sum by (pod) (m)")
+
+
+@pytest.mark.parametrize(
+    ("over_time", "expected"), [(OverTime.INCREASE, 30), (OverTime.LAST_ONE, 1000)]
+)
+def test_retention_by_count(over_time: OverTime, expected: float) -> None:
+    """Where samples are kept by count only, rates read all of them and instant values the last five minutes."""
+    rows = [Row(samples=[(10, 0), (1010, 500)], labels=labels(pod="a")), Row(samples=[(1, 1)])]
+    source = FixedQueryable(rows=[*rows, Row(samples=[(1010, 500)], labels=labels(pod="b"))])
+    query = Question(query=simple("m"), over_time=over_time, window_ms=MINUTE, target=None)
+    answer = Engine(source, lookback_ms=0).answer(query, ms(1010))
+    assert answer.value == pytest.approx(expected)
