@@ -40,7 +40,9 @@ def _http(values: Sequence[str]) -> Keys | None:
 
 
 def _sent_bytes(values: Sequence[str]) -> Keys | None:
-    """Status is the last key and never recorded: nothing slides."""
+    """Status is the last key and never recorded: of three values none slides."""
+    if len(values) == 2:
+        return ("app_id", "method" if values[1] in _VERBS else "path")
     return _HTTP_KEYS[:3] if len(values) == 3 else None
 
 
@@ -76,6 +78,7 @@ _REPAIRS: dict[str, tuple[Keys, Repair]] = {
     ),
     "component/pubsub_ingress/bulk/count": _BULK,
     "component/pubsub_ingress/bulk/latencies": _BULK,
+    "resiliency/loaded": _without(("app_id", "name", "namespace"), "namespace"),
     "resiliency/count": (_RESILIENCY_KEYS, _resiliency),
     "resiliency/activations_total": (_RESILIENCY_KEYS, _resiliency),
 }

@@ -29,6 +29,8 @@ METRICS_SERVICE = "opencensus.proto.agent.metrics.v1.MetricsService"
 TRACE_SERVICE = "opencensus.proto.agent.trace.v1.TraceService"
 DEFAULT_MAX_RECV_MSG_SIZE_BYTES = 16 * 1024 * 1024
 DEFAULT_BIND_RETRY_S = 5.0
+DEFAULT_KEEPALIVE_TIME_MS = 30_000
+DEFAULT_KEEPALIVE_TIMEOUT_MS = 20_000
 _LOG_EVERY_MS = 10_000
 
 _OPTIONS = (
@@ -36,9 +38,7 @@ _OPTIONS = (
     ("grpc.server.max_pending_requests", 1_000_000),
     ("grpc.server.max_pending_requests_hard_limit", 2_000_000),
     ("grpc.server_max_unrequested_time_in_server", 300),
-    # Notice pods that vanish without FIN; the server never sends data, so pings must not wait for any (1.3).
-    ("grpc.keepalive_time_ms", 30_000),
-    ("grpc.keepalive_timeout_ms", 20_000),
+    # The server never sends data, so keepalive pings must not wait for any (1.3).
     ("grpc.http2.max_pings_without_data", 0),
     # Two servers must not share a port unnoticed.
     ("grpc.so_reuseport", 0),
@@ -63,6 +63,8 @@ class OpenCensusServer:
         count: Count,
         *,
         max_recv_msg_size_bytes: int = DEFAULT_MAX_RECV_MSG_SIZE_BYTES,
+        keepalive_time_ms: int = DEFAULT_KEEPALIVE_TIME_MS,
+        keepalive_timeout_ms: int = DEFAULT_KEEPALIVE_TIMEOUT_MS,
         bind_retry_s: float = DEFAULT_BIND_RETRY_S,
     ) -> None:
         self._endpoint = endpoint
@@ -70,7 +72,15 @@ class OpenCensusServer:
         self._presence = presence
         self._clock = clock
         self._count = count
-        self._options = (*_OPTIONS, ("grpc.max_receive_message_length", max_recv_msg_size_bytes))
+        self._options = (
+            *_OPTIONS,
+            ("grpc.max_receive_message_length", max_recv_msg_size_bytes),
+            # Notices pods that vanish without FIN. C-core waits for its ping timeout of 60 s, whatever the keepalive
+            # timeout says, if only the latter is set.
+            ("grpc.keepalive_time_ms", keepalive_time_ms),
+            ("grpc.keepalive_timeout_ms", keepalive_timeout_ms),
+            ("grpc.http2.ping_timeout_ms", keepalive_timeout_ms),
+        )
         self._bind_retry_s = bind_retry_s
         self._decoder = Decoder(count)
         self._server: Any = None  # grpc ships no types

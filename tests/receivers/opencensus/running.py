@@ -60,10 +60,12 @@ class Running:
 
 
 @asynccontextmanager
-async def running(consumer: Consumer | None = None, **settings: Any) -> AsyncIterator[Running]:
+async def running(
+    consumer: Consumer | None = None, endpoint: str = "127.0.0.1:0", **settings: Any
+) -> AsyncIterator[Running]:
     sink, presence, counts = SinkConsumer(), PresenceRecorder(), Counts()
     server = OpenCensusServer(
-        "127.0.0.1:0",
+        endpoint,
         consumer or sink,
         presence,
         lambda: time.time_ns() // 1_000_000,

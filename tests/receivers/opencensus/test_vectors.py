@@ -85,7 +85,7 @@ TWO_THOUSAND = metric(
 WRONG = {"wrong_value": 1}
 
 CASES = [
-    # C: types and values
+    # Table C, types and values.
     Case("C1", [one(GAUGE_INT64, point(5))], ["m{} 5 @0"]),
     Case("C2", [one(GAUGE_DOUBLE, point(1.25, field="double_value"))], ["m{} 1.25 @0"]),
     Case("C3", [one(CUMULATIVE_INT64, point(7))], ["m{} 7 @0"]),
@@ -98,10 +98,15 @@ CASES = [
     Case("C10", [dist(count=0, sum=0.0)], ["m{} 0/0.0 @0"]),
     Case(
         "C11",
-        [summary(count={"value": 3}, sum={"value": 9.0},
-                 snapshot={"percentile_values": [{"percentile": 99.0, "value": 4.0}]})],
+        [
+            summary(
+                count={"value": 3},
+                sum={"value": 9.0},
+                snapshot={"percentile_values": [{"percentile": 99.0, "value": 4.0}]},
+            )
+        ],
         ["m{} 3/9.0 @0"],
-    ),  # fmt: skip
+    ),
     Case("C12", [summary(snapshot={})], ["m{} 0/0.0 @0"]),
     Case("C13", [one(0, point(1)), GOOD], [GOOD_LINE], {}, {"unsupported_type": 1}),
     Case("C14", [one(GAUGE_DISTRIBUTION, point(1))], [], {}, {"unsupported_type": 1}),
@@ -137,7 +142,7 @@ CASES = [
     Case("C30", [ci(at=T + 3600)], ["m{} 5 @3600"]),
     Case("C31", [EMPTY_SERIES], ["m{} 5 @0"]),
     Case("C32", [TWO_THOUSAND], [f'm{{i="{i:04}"}} {i} @0' for i in range(2000)]),
-    # D: labels
+    # Table D, labels.
     Case("D1", [ci("m", ("a", "b"), ("1", "2"))], ['m{a="1",b="2"} 5 @0']),
     Case("D2", [ci("m", ("a", "b"), (ABSENT, "2"))], ['m{b="2"} 5 @0']),
     Case("D3", [NO_HAS_VALUE], ['m{b="2"} 5 @0']),
@@ -175,7 +180,7 @@ CASES = [
         [ci("m", ("a", "b"), ("1", "2")), ci("m", ("b", "a"), ("2", "1"), 6, T + 20)],
         ['m{a="1",b="2"} 5 @0', 'm{a="1",b="2"} 6 @20'],
     ),
-    # E: names
+    # Table E, names.
     Case(
         "E1",
         [ci("runtime/service_invocation/req_recv_total")],
@@ -184,7 +189,7 @@ CASES = [
     Case("E2", [ci("grpc.io/server/completed_rpcs")], ["grpc.io/server/completed_rpcs{} 5 @0"]),
     Case("E4", [ci("a-b:c")], ["a-b:c{} 5 @0"]),
     Case("E7", [ci(""), GOOD], [GOOD_LINE], {}, {"empty_name": 1}),
-    # F: daprd
+    # Table F, daprd.
     Case(
         "F2",
         [
@@ -220,8 +225,10 @@ CASES = [
             )
         ],
         [
-            'resiliency/activations_total{app_id="pythonapp",flow_direction="outbound",name="res",'
-            'namespace="default",policy="retry",target="app_nodeapp"} 1 @0'
+            (
+                'resiliency/activations_total{app_id="pythonapp",flow_direction="outbound",name="res",'
+                'namespace="default",policy="retry",target="app_nodeapp"} 1 @0'
+            )
         ],
     ),
     Case(
@@ -234,14 +241,18 @@ CASES = [
             )
         ],
         [
-            'resiliency/activations_total{app_id="pythonapp",flow_direction="outbound",name="res",'
-            'namespace="default",policy="circuitbreaker",status="open",target="app_x"} 1 @0'
+            (
+                'resiliency/activations_total{app_id="pythonapp",flow_direction="outbound",name="res",'
+                'namespace="default",policy="circuitbreaker",status="open",target="app_x"} 1 @0'
+            )
         ],
     ),
     Case(
         "F6",
         [labelled("component/pubsub_ingress/bulk/count", BULK, "a", "c", "n", "t")],
-        ['component/pubsub_ingress/bulk/count{app_id="a",component="c",namespace="n",topic="t"} 1 @0'],
+        [
+            'component/pubsub_ingress/bulk/count{app_id="a",component="c",namespace="n",topic="t"} 1 @0'
+        ],
     ),
     Case(
         "acl without values",
@@ -256,14 +267,17 @@ CASES = [
                 CUMULATIVE_DISTRIBUTION,
                 ("a",),
                 [
-                    (("5",), [point(distribution(1, 2, [1] * 5, [1] * 6), field="distribution_value")]),
+                    (
+                        ("5",),
+                        [point(distribution(1, 2, [1] * 5, [1] * 6), field="distribution_value")],
+                    ),
                     (("0",), [point(distribution(3, 4), field="distribution_value")]),
                 ],
             )
         ],
         ['m{a="5"} 1/2.0 @0', 'm{a="0"} 3/4.0 @0'],
     ),
-]  # fmt: skip
+]
 by_id = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 
 
