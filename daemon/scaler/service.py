@@ -23,6 +23,7 @@ from daemon.scaler.subscriptions import Subscriptions
 SLOW_TICK_S: Final = 0.25
 """How often subscriptions are looked through for those that saw no evaluation for long."""
 MAX_PAUSE_MS: Final = 500
+"""A subscription that waits for its turn notices the end of the service within this."""
 GRACE_S: Final = 1.0
 """What calls in flight get at the end; they take milliseconds."""
 MAX_REQUEST_BYTES: Final = 1024 * 1024
@@ -106,8 +107,8 @@ class KedaScaler:
         self._streams = 0
         self._subscriptions = Subscriptions(self.answers.metric_names)
         self._spec_wakes: set[asyncio.Event] = set()
+        # One subscription evaluates in each round of the event loop, so that many do not hold it up.
         self._turn = asyncio.Lock()
-        """Lets one subscription evaluate in each round of the event loop, so that many do not hold it up."""
         if ready:
             self.become_ready(settled=settled, held=held or {})
 
