@@ -189,7 +189,7 @@ def test_metric_names(query: str, names: set[str]) -> None:
         ),
         (
             {"metricQuery": "a" * 20_000},
-            "metadata key metricQuery: expected at most 8192 characters, got 20000",
+            "metadata key metricQuery: expected at most 4096 characters, got 20000",
         ),
     ],
     ids=str,
