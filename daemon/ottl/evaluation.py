@@ -21,6 +21,8 @@ class EvaluationContext:
     scope_metrics: ScopeMetrics | None = None
     metric: Metric | None = None
     data_point: DataPoint | None = None
+    now_unix_nano: int = 0
+    """What `Now` says: when the batch was received, so that evaluation reads no clock."""
     cache: dict[str, Value] = field(default_factory=dict)
 
 

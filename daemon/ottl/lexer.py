@@ -170,7 +170,8 @@ def _unescape(match: re.Match[str], offset: int) -> str:
     surrogate = code is not None and 0xD800 <= code <= 0xDFFF
     if code is None or surrogate or code > (0xFF if match["octal"] else 0x10FFFF):
         raise OttlBuildError(
-            f"unknown escape {match[0]!s} in a string: write a backslash twice to mean itself",
+            f"unknown escape {match[0]} in a string: to mean the backslash itself write it twice, and in YAML put the"
+            " condition in single quotes or below |",
             offset + 1 + match.start(),
         )
     return chr(code)

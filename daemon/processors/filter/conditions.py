@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
+from typing import NamedTuple
 
 from daemon.ottl.compile import Condition
 from daemon.ottl.evaluation import EvaluationContext
 from daemon.processors.filter.failures import ErrorHandler, Failures
 from daemon.processors.filter.verdicts import KEPT, Verdict, Verdicts, judge
+from receivers.consumer import Batch
 from receivers.model import DataPoint, Metric, MetricType, ResourceMetrics, ScopeMetrics
+
+NS_PER_MS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +32,13 @@ class Conditions:
         return self.scope is None and self.metric is None and self.datapoint is None
 
 
+class _Walk(NamedTuple):
+    """What one walk over a batch has in hand; without `failures` errors are not acted on."""
+
+    now_unix_nano: int
+    failures: Failures | None
+
+
 class ConditionPass:
     """Applies conditions to batches; remembers what cannot change."""
 
@@ -42,109 +53,113 @@ class ConditionPass:
         self._verdicts = Verdicts(remembered, stop_at_error=errors.propagates)
         self._rest = metric[len(remembered) :]
 
-    def apply(
-        self, resource_metrics: list[ResourceMetrics], failures: Failures
-    ) -> list[ResourceMetrics]:
-        """Return what is kept; scopes, metrics and data points are taken out of their containers in place."""
-        return [item for item in resource_metrics if self._keeps_resource(item, failures)]
+    def apply(self, batch: Batch, failures: Failures) -> None:
+        """Take out of the batch what is dropped, in place."""
+        walk = _Walk(batch.received_at_ms * NS_PER_MS, failures)
+        batch.resource_metrics = [
+            item for item in batch.resource_metrics if self._keeps_resource(item, walk)
+        ]
 
     def judge(
-        self, resource_metrics: ResourceMetrics, scope_metrics: ScopeMetrics, metric: Metric
+        self,
+        resource_metrics: ResourceMetrics,
+        scope_metrics: ScopeMetrics,
+        metric: Metric,
+        at_ms: int,
     ) -> str | None:
         """Return the condition that drops this metric, or all of its data points, or None if it is kept."""
-        context = EvaluationContext(resource_metrics, scope_metrics, metric)
+        walk = _Walk(at_ms * NS_PER_MS, None)
+        context = EvaluationContext(
+            resource_metrics, scope_metrics, metric, now_unix_nano=walk.now_unix_nano
+        )
         conditions = self._conditions
         for level in (conditions.resource, conditions.scope, conditions.metric):
-            verdict = self._judge(level or (), context)
+            verdict = self._judge(level or (), context, walk)
             if verdict.stopped or verdict.dropped_by is not None:
                 return verdict.dropped_by
         if conditions.datapoint is None or metric.header.type is MetricType.NONE:
             return None
         dropped_by: str | None = "(it has no data points)"
         for context.data_point in metric.data_points:
-            dropped_by = self._judge(conditions.datapoint, context).dropped_by
+            dropped_by = self._judge(conditions.datapoint, context, walk).dropped_by
             if dropped_by is None:
                 return None
         return dropped_by
 
-    def _keeps_resource(self, item: ResourceMetrics, failures: Failures) -> bool:
+    def _keeps_resource(self, item: ResourceMetrics, walk: _Walk) -> bool:
         if self._conditions.resource:
-            verdict = self._judge(self._conditions.resource, EvaluationContext(item), failures)
+            context = EvaluationContext(item, now_unix_nano=walk.now_unix_nano)
+            verdict = self._judge(self._conditions.resource, context, walk)
             if verdict.stopped or verdict.dropped_by is not None:
                 return verdict.stopped
         if not self._conditions.stop_at_resource:
             item.scope_metrics = [
                 scope_metrics
                 for scope_metrics in item.scope_metrics
-                if self._keeps_scope(item, scope_metrics, failures)
+                if self._keeps_scope(item, scope_metrics, walk)
             ]
         return bool(item.scope_metrics)
 
     def _keeps_scope(
-        self, resource_metrics: ResourceMetrics, item: ScopeMetrics, failures: Failures
+        self, resource_metrics: ResourceMetrics, item: ScopeMetrics, walk: _Walk
     ) -> bool:
         if self._conditions.scope:
-            context = EvaluationContext(resource_metrics, item)
-            verdict = self._judge(self._conditions.scope, context, failures)
+            context = EvaluationContext(resource_metrics, item, now_unix_nano=walk.now_unix_nano)
+            verdict = self._judge(self._conditions.scope, context, walk)
             if verdict.stopped or verdict.dropped_by is not None:
                 return verdict.stopped
         if self._conditions.metric or self._conditions.datapoint is not None:
-            item.metrics = self._kept_metrics(resource_metrics, item, failures)
+            item.metrics = self._kept_metrics(resource_metrics, item, walk)
         return bool(item.metrics)
 
     def _kept_metrics(
         self,
         resource_metrics: ResourceMetrics,
         scope_metrics: ScopeMetrics,
-        failures: Failures,
+        walk: _Walk,
     ) -> list[Metric]:
         """The hot path: without errors and data point conditions one look-up for each metric."""
         dropped = self._verdicts.of(resource_metrics.resource, scope_metrics.scope)
         metrics = scope_metrics.metrics
         kept = [metric for metric in metrics if not dropped[metric.header]]
         failed = dropped.failed
-        if failed:
+        if failed and walk.failures is not None:
             for metric in metrics:
-                self._errors.handle(failed.get(metric.header, KEPT), failures)
+                self._errors.handle(failed.get(metric.header, KEPT), walk.failures)
         if not self._rest and self._conditions.datapoint is None:
             return kept
-        context = EvaluationContext(resource_metrics, scope_metrics)
+        context = EvaluationContext(
+            resource_metrics, scope_metrics, now_unix_nano=walk.now_unix_nano
+        )
         return [
             metric
             for metric in kept
-            if failed.get(metric.header, KEPT).stopped
-            or self._keeps_metric(metric, context, failures)
+            if failed.get(metric.header, KEPT).stopped or self._keeps_metric(metric, context, walk)
         ]
 
-    def _keeps_metric(self, metric: Metric, context: EvaluationContext, failures: Failures) -> bool:
+    def _keeps_metric(self, metric: Metric, context: EvaluationContext, walk: _Walk) -> bool:
         context.metric = metric
         if self._rest:
-            verdict = self._judge(self._rest, context, failures)
+            verdict = self._judge(self._rest, context, walk)
             if verdict.stopped or verdict.dropped_by is not None:
                 return verdict.stopped
         conditions = self._conditions.datapoint
         if conditions is None or metric.header.type is MetricType.NONE:
             return True
         points = metric.data_points
-        kept = [point for point in points if self._keeps_point(point, context, failures)]
+        kept = [point for point in points if self._keeps_point(point, context, walk)]
         if len(kept) != len(points):
             metric.data_points = kept
         return bool(kept)
 
-    def _keeps_point(
-        self, point: DataPoint, context: EvaluationContext, failures: Failures
-    ) -> bool:
+    def _keeps_point(self, point: DataPoint, context: EvaluationContext, walk: _Walk) -> bool:
         context.data_point = point
-        return self._judge(self._conditions.datapoint or (), context, failures).dropped_by is None
+        return self._judge(self._conditions.datapoint or (), context, walk).dropped_by is None
 
     def _judge(
-        self,
-        conditions: Sequence[Condition],
-        context: EvaluationContext,
-        failures: Failures | None = None,
+        self, conditions: Sequence[Condition], context: EvaluationContext, walk: _Walk
     ) -> Verdict:
-        """Return what the conditions say; their errors are acted on unless `failures` is None."""
         verdict = judge(conditions, context, stop_at_error=self._errors.propagates)
-        if verdict.errors and failures is not None:
-            self._errors.handle(verdict, failures)
+        if verdict.errors and walk.failures is not None:
+            self._errors.handle(verdict, walk.failures)
         return verdict

@@ -17,6 +17,7 @@ from daemon.ottl.functions.conversions import convert
 from daemon.ottl.functions.signature import ParamKind
 from daemon.processors.filter.failures import Failures
 from daemon.processors.filter.texts import Text, texts_of
+from receivers.consumer import Batch
 from receivers.model import (
     AnyValue,
     Attributes,
@@ -50,14 +51,16 @@ class LegacyPass:
         self._exclude = exclude
         self._looks_at_names = any(side and side.name for side in (include, exclude))
 
-    def apply(
-        self, resource_metrics: list[ResourceMetrics], _failures: Failures
-    ) -> list[ResourceMetrics]:
-        """Return what is kept; scopes and metrics are taken out of their containers in place."""
-        return [item for item in resource_metrics if self._keeps(item)]
+    def apply(self, batch: Batch, _failures: Failures) -> None:
+        """Take out of the batch what is dropped, in place."""
+        batch.resource_metrics = [item for item in batch.resource_metrics if self._keeps(item)]
 
     def judge(
-        self, resource_metrics: ResourceMetrics, _scope_metrics: ScopeMetrics, metric: Metric
+        self,
+        resource_metrics: ResourceMetrics,
+        _scope_metrics: ScopeMetrics,
+        metric: Metric,
+        _at_ms: int,
     ) -> str | None:
         """Return "include" or "exclude", whichever drops this metric, or None if it is kept."""
         return self._resource_dropped_by(resource_metrics.resource) or self._name_dropped_by(

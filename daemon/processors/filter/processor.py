@@ -14,13 +14,16 @@ from receivers.model import Metric, ResourceMetrics, ScopeMetrics
 class Pass(Protocol):
     """One walk over a batch that takes things out of it."""
 
-    def apply(
-        self, resource_metrics: list[ResourceMetrics], failures: Failures
-    ) -> list[ResourceMetrics]:
-        """Return what is kept, changed in place; errors that are to reach the sender go to `failures`."""
+    def apply(self, batch: Batch, failures: Failures, /) -> None:
+        """Take out of the batch what is dropped, in place; errors that are to reach the sender go to `failures`."""
 
     def judge(
-        self, resource_metrics: ResourceMetrics, scope_metrics: ScopeMetrics, metric: Metric
+        self,
+        resource_metrics: ResourceMetrics,
+        scope_metrics: ScopeMetrics,
+        metric: Metric,
+        at_ms: int,
+        /,
     ) -> str | None:
         """Return what drops this metric, or None if it is kept."""
 
@@ -57,7 +60,7 @@ class Filter:
         before = _metrics(batch.resource_metrics)
         failures = Failures()
         for step in self._passes:
-            batch.resource_metrics = step.apply(batch.resource_metrics, failures)
+            step.apply(batch, failures)
         # A batch that a pass has emptied is done with, whatever errors were met on the way (spec/ottl.md 5.4).
         if failures.count and batch.resource_metrics:
             self._complaints.batch_failed(failures)
@@ -69,15 +72,19 @@ class Filter:
             self._next.consume(batch)
 
     def judge(
-        self, resource_metrics: ResourceMetrics, scope_metrics: ScopeMetrics, metric: Metric
+        self,
+        resource_metrics: ResourceMetrics,
+        scope_metrics: ScopeMetrics,
+        metric: Metric,
+        at_ms: int = 0,
     ) -> str | None:
         """Return what drops this metric or all of its data points, or None if it is kept; changes nothing.
 
-        Decodes the data points where a condition reads them. A metric that several passes drop only together, each some
-        of its points, counts as kept.
+        `at_ms` is when the metric was received, for conditions that ask the time. Decodes the data points where a
+        condition reads them. A metric that several passes drop only together, each some of its points, counts as kept.
         """
         for step in self._passes:
-            dropped_by = step.judge(resource_metrics, scope_metrics, metric)
+            dropped_by = step.judge(resource_metrics, scope_metrics, metric, at_ms)
             if dropped_by is not None:
                 return dropped_by
         return None

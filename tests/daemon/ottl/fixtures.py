@@ -191,4 +191,5 @@ def context_of(fixture: str) -> EvaluationContext:
         ScopeMetrics(scope(attributes), [metric]),
         metric,
         points[0] if points else None,
+        now_unix_nano=1_700_000_000 * SECOND,
     )

@@ -94,6 +94,11 @@ PRUNED = "R{S{m1:2 m2:1 m3:0 m4:0} S{m5:1}} R{S{m1:1}}"
             "R{S{m1:1 m2:1 m3:0}}",
             id="P41 grouped by context",
         ),
+        pytest.param(
+            "metrics: {metric: ['UnixMilli(Now()) == 1700000000000']}",
+            "nothing",
+            id="the time is when the batch was received",
+        ),
         pytest.param("metric_conditions: []", UNTOUCHED, id="an empty list is absent"),
         pytest.param(
             "metric_conditions: [{context: Metric}]",
