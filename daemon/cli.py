@@ -115,6 +115,8 @@ def _add_command(
 
 
 def _run(args: argparse.Namespace) -> int:
+    # What grpc has to say about a port that is taken is said better, and in the log's own form.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     import asyncio  # noqa: PLC0415
 
     from daemon.app import run  # noqa: PLC0415

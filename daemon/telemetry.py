@@ -57,9 +57,19 @@ def _renderers(stream: TextIO, *, for_people: bool) -> Iterable[structlog.typing
         return (structlog.dev.ConsoleRenderer(colors=stream.isatty()),)
     return (
         structlog.processors.format_exc_info,
-        structlog.processors.EventRenamer("message"),
+        _in_reading_order,
         structlog.processors.JSONRenderer(),
     )
+
+
+def _in_reading_order(
+    _logger: object, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Put first what a reader looks at first."""
+    head = ("timestamp", "level", "event")
+    ordered = {key: event.pop(key) for key in head if key in event}
+    ordered["message"] = ordered.pop("event", "")
+    return {**ordered, **event}
 
 
 class _FromLibraries(logging.Handler):

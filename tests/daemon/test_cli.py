@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -141,6 +142,22 @@ def test_exit_codes(argv: tuple[str, ...], expected: int) -> None:
     """The process ends with the exit code, without a trace of Python."""
     done = tallyd(*argv)
     assert (done.returncode, "Traceback" in done.stderr) == (expected, False)
+
+
+@pytest.mark.integration
+def test_port_taken(tmp_path: Path) -> None:
+    """A port that is taken exits 1 with one line that names the endpoint."""
+    path = tmp_path / "tallyd.yaml"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        endpoint = f"127.0.0.1:{taken.getsockname()[1]}"
+        path.write_text(
+            f"extensions: {{keda_scaler: {{endpoint: '{endpoint}'}}}}\n"
+            "service: {telemetry: {metrics: {level: none}}}"
+        )
+        done = tallyd("run", "--config", str(path))
+    lines = done.stderr.splitlines()
+    assert (done.returncode, len(lines)) == (1, 1)
+    assert lines[0].startswith(f"tallyd run: cannot listen on {endpoint}: ")
 
 
 def test_help_is_light() -> None:

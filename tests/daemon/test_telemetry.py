@@ -41,6 +41,7 @@ def test_json() -> None:
         log.exception("it failed", port=4318)
     line = json.loads(stream.getvalue())
     assert (line["message"], line["level"], line["port"]) == ("it failed", "error", 4318)
+    assert list(line)[:3] == ["timestamp", "level", "message"]
     assert line["timestamp"].endswith("Z")
     assert "ValueError: invalid literal" in line["exception"]
 
