@@ -66,6 +66,13 @@ class KedaClient:
         [(_, _, exact)] = await self.metrics()
         return exact
 
+    async def outcome(self) -> float | str:
+        """Return the metric's exact value, or the name of the status that came instead."""
+        try:
+            return await self.value()
+        except grpc.aio.AioRpcError as error:
+            return str(error.code().name)
+
     async def is_active(self) -> bool:
         reply = await self._unary("IsActive", "IsActiveResponse", self.ref)
         return bool(reply.result)
