@@ -42,10 +42,7 @@ class Intake:
         where = np.array(rows, dtype=np.int64)
         ahead = times_ms > at_ms + MAX_FUTURE_MS
         if NO_ROW in rows or np.count_nonzero(ahead):
-            gone = where == NO_ROW
-            self._counters["forgotten"] += int(np.count_nonzero(gone))
-            self._counters["future"] += int(np.count_nonzero(ahead & ~gone))
-            keep = ~(ahead | gone)
+            keep = self._refuse(sender, where, ahead)
             where, times_ms, values = where[keep], times_ms[keep], values[keep]
         if len(set(rows)) == len(rows):
             return self._once(sender, at_ms, where, times_ms, values)
@@ -53,6 +50,19 @@ class Intake:
             self._once(sender, at_ms, where[part], times_ms[part], values[part])
             for part in self._rounds(where, times_ms)
         )
+
+    def _refuse(self, sender: Sender, rows: Rows, ahead: BoolArray) -> BoolArray:
+        """Count what cannot be stored; return what can."""
+        gone: BoolArray = rows == NO_ROW
+        self._counters["forgotten"] += int(np.count_nonzero(gone))
+        self._counters["future"] += int(np.count_nonzero(ahead & ~gone))
+        for row in rows[ahead & ~gone].tolist():
+            series = self._rows.at(row)
+            if series is not None and self._rings.held(np.array([row]))[0] == 0:
+                # It had a value by now: its first stored sample will be no new row's.
+                sender.lapse(series.name)
+        keep: BoolArray = ~(ahead | gone)
+        return keep
 
     def _rounds(self, rows: Rows, times_ms: Int64Array) -> list[Rows]:
         """Cut a message into parts that hold each row once, a row's samples in time order (opencensus.md 4.7)."""

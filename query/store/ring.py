@@ -52,7 +52,7 @@ class Rings:
     """The samples of every row; a row is a small integer that the caller hands out.
 
     Rows are opened one by one; `push`, `read` and the others take arrays of rows. Times in a row ascend strictly: the
-    caller sees to it.
+    caller sees to it. The plain twin, a list per row, is in tests/query/store/test_ring.py.
     """
 
     def __init__(self) -> None:

@@ -156,26 +156,32 @@ class Sender:
         The correction is the smallest lag of the last five reports once that is outside [-5 s, 30 s], and it stays as
         long as it brings the lag back in there (keda.md 6.3.5).
         """
-        lag_ms = at_ms - self._newest(times_ms, at_ms)
-        begun_ms = at_ms
+        newest_ms = self._newest(times_ms, at_ms)
+        lag_ms, begun_ms = at_ms - newest_ms, at_ms
         if self.lags_ms and 0 <= at_ms - self.lags_ms[-1][0] < ONE_REPORT_MS:
             begun_ms, earlier_ms = self.lags_ms.pop()
             lag_ms = min(lag_ms, earlier_ms)
         self.lags_ms = [*self.lags_ms[1 - REMEMBERED_REPORTS :], (begun_ms, lag_ms)]
-        self.sampled = True
-        smallest_ms = min([lag for _, lag in self.lags_ms])
-        if -MAX_AHEAD_MS <= smallest_ms - self.clock_offset_ms <= MAX_BEHIND_MS:
-            return False
-        offset_ms = 0 if -MAX_AHEAD_MS <= smallest_ms <= MAX_BEHIND_MS else smallest_ms
-        if self._may_be_backlog(smallest_ms) and offset_ms > self.clock_offset_ms:
-            return False
-        if self.newest_sample_ms != NO_TIME and offset_ms < self.clock_offset_ms:
-            # The first corrected times must still come after the newest that is stored.
-            after_newest_ms = self.newest_sample_ms + 1 - int(times_ms.min())
-            offset_ms = min(self.clock_offset_ms, max(offset_ms, after_newest_ms))
+        offset_ms = self._offset_ms(int(times_ms.min()))
         changed = offset_ms != self.clock_offset_ms
         self.clock_offset_ms = offset_ms
+        self.newest_sample_ms = max(self.newest_sample_ms, newest_ms + offset_ms)
+        self.sampled = True
         return changed
+
+    def _offset_ms(self, oldest_ms: int) -> int:
+        """Return the correction for a message whose oldest time is `oldest_ms`."""
+        smallest_ms = min([lag for _, lag in self.lags_ms])
+        if -MAX_AHEAD_MS <= smallest_ms - self.clock_offset_ms <= MAX_BEHIND_MS:
+            return self.clock_offset_ms
+        offset_ms = 0 if -MAX_AHEAD_MS <= smallest_ms <= MAX_BEHIND_MS else smallest_ms
+        if offset_ms > self.clock_offset_ms:
+            return self.clock_offset_ms if self._may_be_backlog(smallest_ms) else offset_ms
+        if self.newest_sample_ms == NO_TIME:
+            return offset_ms
+        # The first corrected times must still come after the newest that is stored.
+        after_newest_ms = self.newest_sample_ms + 1 - oldest_ms
+        return min(self.clock_offset_ms, max(offset_ms, after_newest_ms))
 
     def _may_be_backlog(self, lag_ms: int) -> bool:
         """Return whether old times may be those of reports that waited and now arrive all at once."""

@@ -16,6 +16,7 @@ from query.labels import METRIC_NAME, Labels, Matcher
 from query.queryable import NO_TIME, Int64Array, Selection
 from query.store.collection import Collection
 from query.store.dump import DumpError, dump_collection, load_collection
+from query.store.index import MAX_CACHED_QUESTIONS
 from query.store.intake import Intake
 from query.store.names import Names
 from query.store.reading import Matched, describe, read
@@ -187,7 +188,6 @@ class Store:
             self._tell_shift(known)
         if known.clock_offset_ms:
             times += known.clock_offset_ms
-        known.newest_sample_ms = max(known.newest_sample_ms, int(times.max()))
         self._senders.known_until_ms[known.number] = known.known_until_ms
         stored = self._intake.append(known, at_ms, rows, times, numbers)
         self.counters["stored"] += stored
@@ -260,7 +260,7 @@ class Store:
         index = self._collection.index
         rows = index.match(matchers)
         changes, described = self._described
-        if changes != index.changes:
+        if changes != index.changes or len(described) >= MAX_CACHED_QUESTIONS:
             described = {}
             self._described = (index.changes, described)
         found = described.get(id(rows))

@@ -164,7 +164,22 @@ def test_samples_far_ahead_are_refused_alone() -> None:
         driver.store.counters["future"],
         driver.store.counters["shifted_senders"],
         driver.select(NAMED_M).senders.known_until_ms.tolist(),
-    ) == ([T0] * 5, [0], 1, 0, [T0 + 5_000])
+    ) == ([T0] * 5, [0], 1, 0, [T0])
+
+
+def test_the_daemons_own_clock_may_be_set_back() -> None:
+    """After a step back of the clock intervals, known times and lags are right again at once."""
+    sender = reported(3_600_000, 3_620_000, 3_640_000)
+    sender.observe_clock(np.array([T0 + 3_638_000]), T0 + 3_640_000)
+    for at in (60_000, 80_000, 100_000):
+        sender.report(T0 + at)
+        sender.observe_clock(np.array([T0 + at - 2_000]), T0 + at)
+    assert (
+        sender.gaps_ms,
+        sender.known_until_ms - T0,
+        [lag for _, lag in sender.lags_ms],
+        sender.clock_offset_ms,
+    ) == ([20_000] * 4, 105_000, [2_000] * 4, 0)
 
 
 def test_names_of_earlier_reports() -> None:

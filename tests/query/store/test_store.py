@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from query.queryable import NO_TIME, Queryable
+from query.store.index import MAX_CACHED_QUESTIONS
 from query.store.store import COUNTERS, Store, StoreSettings
 from tests.query.store.support import (
     STALE,
@@ -247,6 +248,15 @@ class TestResets:
             [(80_000, 5_001.0)],
             {"forgotten_series": 1},
         )
+
+    def test_a_row_whose_first_sample_was_refused_is_not_new(self) -> None:
+        """A refused sample shows that the row had a value: no 0 is put before the next one."""
+        driver = Driver()
+        others = [(labels("o", k=str(i)), 20_000, 1.0) for i in range(3)]
+        driver.report("a", 0, names=["m"])
+        driver.report("a", 20_000, (M, 900_000, 5_000.0), *others)
+        driver.report("a", 40_000, (M, 40_000, 5_001.0))
+        assert driver.samples(NAMED_M) == [(40_000, 5_001.0)]
 
     def test_metrics_in_alternating_messages(self) -> None:
         """A report that is split over messages: the zero is at the last one that named the metric."""
@@ -529,6 +539,14 @@ class TestLabels:
         for at, sender in enumerate(("a", "b", "a")):
             driver.report(sender, at, (key, at, 1.0))
         assert sorted(dict(one)["sender"] for one in driver.select(NAMED_M).labels) == ["a", "b"]
+
+    def test_what_is_remembered_of_questions_is_bounded(self) -> None:
+        """Thousands of different questions between two new series leave only the latest behind."""
+        driver = Driver()
+        driver.report("a", 0, (M, 0, 1.0))
+        for i in range(1_000):
+            assert driver.samples(NAMED_M, unequal("k", str(i))) == [(0, 1.0)]
+        assert len(driver.store._described[1]) <= MAX_CACHED_QUESTIONS
 
     def test_new_series_are_found_by_questions_asked_before(self) -> None:
         """What a question matched is forgotten when series come, change their labels or go."""
