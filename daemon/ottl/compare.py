@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from daemon.ottl.functions.equality import equal
@@ -19,33 +18,33 @@ _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+_PLAIN = frozenset({bool, int, float, str, bytes})
 _Pair = tuple[Any, Any]
 
 
 def comparison(symbol: str) -> Callable[[Value, Value], bool]:
     """Return the comparison that `symbol` (one of == != < <= > >=) stands for."""
-    return partial(_compare, symbol)
+    operate = _OPERATORS[symbol]
 
+    def compare(left: Value, right: Value) -> bool:
+        if left.__class__ is right.__class__ and left.__class__ in _PLAIN:
+            return operate(left, right)
+        if left is None or right is None:
+            return symbol in ("==", "<=", ">=") if left is right else symbol == "!="
+        pair = _ordered_pair(left, right)
+        if pair is not None:
+            return operate(*pair)
+        same = equal(left, right)
+        return (symbol == "==" and same) or (symbol == "!=" and not same)
 
-def _compare(symbol: str, left: Value, right: Value) -> bool:
-    if left is None or right is None:
-        if left is right:
-            return symbol in ("==", "<=", ">=")
-        return symbol == "!="
-    pair = _ordered_pair(left, right)
-    if pair is not None:
-        return _OPERATORS[symbol](*pair)
-    same = equal(left, right)
-    return (symbol == "==" and same) or (symbol == "!=" and not same)
+    return compare
 
 
 def _ordered_pair(left: Value, right: Value) -> _Pair | None:
     """Return what Python orders as OTTL does, or None for kinds without an order and kinds that differ."""
     match left, right:
         case (bool(), _) | (_, bool()):
-            return (left, right) if left.__class__ is right.__class__ else None
-        case (str(), str()) | (bytes(), bytes()) | (int(), int()) | (float(), float()):
-            return left, right
+            return None
         case (int() | float(), int() | float()):
             return float(left), float(right)
         case Time(), Time():

@@ -88,14 +88,14 @@ def read_keys(field: Field, keys: Sequence[Operand]) -> Read:
     attributes = field.attributes
     if attributes is None or not keys:
         return field.read
-    first = keys[0].literal
-    if len(keys) == 1 and isinstance(first, str):
-        return lambda context: attributes(context).get(first)
-
-    def read(context: EvaluationContext) -> Value:
-        return _look_up(attributes(context), [_key(key, context) for key in keys])
-
-    return read
+    literals = [key.literal for key in keys]
+    names = [name for name in literals if isinstance(name, str)]
+    if len(names) == len(keys) == 1:
+        name = names[0]
+        return lambda context: attributes(context).get(name)
+    if len(names) == len(keys):
+        return lambda context: _look_up(attributes(context), names)
+    return lambda context: _look_up(attributes(context), [_key(key, context) for key in keys])
 
 
 def _key(key: Operand, context: EvaluationContext) -> str | int:
@@ -105,20 +105,18 @@ def _key(key: Operand, context: EvaluationContext) -> str | int:
     raise OttlEvaluationError(f"a key must be a string or an int, got {kind_name(value)}")
 
 
-def _look_up(attributes: Mapping[str, Value], keys: list[str | int]) -> Value:
+def _look_up(attributes: Mapping[str, Value], keys: Sequence[str | int]) -> Value:
     """Return the value behind the keys; a key that a map lacks makes it nil whatever follows."""
-    value: Value = None
-    holder: Value | Mapping[str, Value] = attributes
-    for key in keys:
-        if isinstance(holder, Mapping):
-            if isinstance(key, int):
-                raise OttlEvaluationError(f"cannot index a map with the int {key}")
-            if key not in holder:
-                return None
-            value = holder[key]
-        else:
-            value = index(holder, key)
-        holder = value
+    first, *others = keys
+    if not isinstance(first, str):
+        raise OttlEvaluationError(f"cannot index a map with {first!r}")
+    if first not in attributes:
+        return None
+    value = attributes[first]
+    for key in others:
+        if isinstance(value, dict) and isinstance(key, str) and key not in value:
+            return None
+        value = index(value, key)
     return value
 
 
