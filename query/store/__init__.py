@@ -10,6 +10,7 @@
   names       known and refused metric names
   reading     selections
   dump        a collection as plain data, and back
+  settings    limits, counters, notices
   store       the whole, and its limits
 
 May import `query.queryable` and what is below it; knows nothing of the query language.

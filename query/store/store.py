@@ -7,8 +7,7 @@ fields, see `NOTICES`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -22,60 +21,17 @@ from query.store.names import Names
 from query.store.reading import Matched, describe, read
 from query.store.rows import Series
 from query.store.senders import DEFAULT_REPORT_INTERVAL_MS, Sender, SenderTable
+from query.store.settings import COUNTERS, NOTICES, Notify, StoreSettings
 
 __all__ = ["COUNTERS", "NOTICES", "Series", "Store", "StoreSettings"]
 
-COUNTERS = {
-    "stored": "samples stored",
-    "duplicate": "samples ignored: time and value of the newest",
-    "late": "samples ignored: not newer than the newest",
-    "future": "samples refused: more than 10 min ahead of the clock",
-    "forgotten": "samples refused: their series had been forgotten, the caller did not ask again",
-    "overwritten": "samples lost: younger than the retention, but the largest ring was full",
-    "zeros": "zeros put where a counter is known to have been 0",
-    "dips": "counter values held: they dropped by rounding only",
-    "held_sums": "sums held: they dropped and their counts did not",
-    "shifted_senders": "times that a sender's clock correction changed",
-    "ended_senders": "times that a sender ended",
-    "refused_senders": "senders refused by max_senders",
-    "refused_series": "series refused by a limit",
-    "evicted_series": "series of ended senders that made room at a limit",
-    "forgotten_series": "series whose newest sample had become older than the retention",
-    "refused_names": "metric names refused by max_known_names",
-    "shared_labels": "label sets of two live senders, which got the label `sender`",
-}
-"""Every counter of a store and what it counts."""
-
 MAX_TIME_MS = 2**62
 """Later start times are no times."""
-
-NOTICES = {
-    "sender_clock_shifted": "once per sender: its clock is off; sender, offset_ms",
-    "labels_shared_by_live_senders": "two live senders, equal labels; label_sets, labels and senders of one of them",
-    "series_refused": "a limit refused a series, at most once a minute; metric, limit, setting",
-    "sender_refused": "max_senders refused a sender, at most once a minute; sender, limit",
-    "metric_name_refused": "max_known_names refused a name, at most once a minute; metric, limit",
-}
-"""Every event that `notify` is called with."""
 
 EVICTED_AT_ONCE = 256
 FORGOTTEN_AT_ONCE = 1_000
 """Series that one `advance` forgets: about 4 ms."""
 REFUSALS_TOLD_EVERY_MS = 60_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreSettings:
-    """Limits; `retention_ms` 0 keeps by count only, `max_series_per_metric` 0 does not limit."""
-
-    retention_ms: int = 300_000
-    max_series: int = 200_000
-    max_series_per_metric: int = 0
-    max_known_names: int = 10_000
-    max_senders: int = 20_000
-
-
-Notify = Callable[[str, dict[str, object]], None]
 
 
 class Store:
