@@ -225,6 +225,21 @@ def test_start_time_that_is_none() -> None:
     assert starts == [0, 0, 0]
 
 
+def test_broken_exemplar() -> None:
+    """What only decoding whole reads costs the series only there: its row stands."""
+    good = metric("m", CUMULATIVE_DISTRIBUTION)
+    buckets = b"\x2a\x04\x12\x02\x0a\xff"
+    value = b"\x08\x04" + buckets
+    wire_point = b"\x0a\x02\x08\x05\x22" + bytes([len(value)]) + value
+    series = b"\x1a" + bytes([len(wire_point)]) + wire_point
+    body = good.SerializeToString() + b"\x12" + bytes([len(series)]) + series
+    counts = Counts()
+    (only,) = metrics_of([received(new_state(counts), b"\x12" + bytes([len(body)]) + body)])
+    assert only.encoded is not None
+    assert ([row.value for row in only.encoded.rows()], counts) == ([4], {})
+    assert (only.data_points, counts) == ([], {"undecodable_series": 1})
+
+
 REAL = [
     event.raw
     for name in ("busy", "trace-unimplemented", "low-cardinality")

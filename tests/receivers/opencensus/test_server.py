@@ -190,6 +190,43 @@ async def test_a15_gzip(oc: Running) -> None:
     assert read_rows(oc.sink.batches) == [REPORT_LINE]
 
 
+def header(name: bytes, value: bytes) -> bytes:
+    """An HPACK literal without indexing, lengths below 127."""
+    return b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value
+
+
+def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
+    """An HTTP/2 frame."""
+    return (
+        len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+    )
+
+
+async def test_a16_snappy(oc: Running) -> None:
+    """A compression that gRPC does not know is answered INTERNAL by C-core, and harms nobody else."""
+    names = {
+        b":method": b"POST",
+        b":scheme": b"http",
+        b":path": METRICS_EXPORT.encode(),
+        b":authority": b"tallyd",
+        b"content-type": b"application/grpc",
+        b"te": b"trailers",
+        b"grpc-encoding": b"snappy",
+    }
+    reader, writer = await asyncio.open_connection("127.0.0.1", oc.port)
+    writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b""))
+    writer.write(frame(1, 4, 1, b"".join(header(*item) for item in names.items())))
+    writer.write(frame(0, 1, 1, b"\x01\0\0\0\x04snap"))
+    answer = b""
+    async with asyncio.timeout(UNIT_S):
+        while b"grpc-status" not in answer:
+            answer += await reader.read(65536)
+    writer.close()
+    assert b"grpc-status\x0213" in answer
+    assert await oc.play([HELLO, REPORT]) is OK
+    assert read_rows(oc.sink.batches) == [REPORT_LINE]
+
+
 @pytest.mark.parametrize("error", [ConsumeError("full"), RuntimeError("a bug")], ids=repr)
 async def test_a17_consumer_error(error: Exception) -> None:
     """The batch is lost and counted, the stream goes on."""
