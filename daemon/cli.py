@@ -29,6 +29,8 @@ examples:
   tallyd run --config tallyd.yaml     start with yours
   tallyd validate --config tallyd.yaml && echo good
                                       check it, every mistake with line and column
+  tallyd explain --config tallyd.yaml 'sum(runtime_service_invocation_req_recv_total)'
+                                      what it keeps, and how that answer comes about
 
 Without --config: receivers on 55678 (OpenCensus), KEDA scaler on 4318, health
 on 13133, self-metrics on 8888. config.example.yaml explains every setting.
@@ -42,6 +44,12 @@ known to be good. SIGTERM or Ctrl-C ends it within two seconds.
 _VALIDATE = """\
 Check a configuration without starting anything: all mistakes at once, each as
 file:line:column: where: what was expected. Environment variables are read.
+"""
+_EXPLAIN = """\
+Play a recorded session of real sidecars through a configuration, in this process
+and without sockets, and show: each metric, kept or dropped and by which condition;
+what was understood of a metricQuery; the series and their parts of the answer; what
+KEDA would be told. Without METRIC_QUERY: the question of the Dapr walk-through.
 """
 
 
@@ -93,6 +101,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_command(commands, "run", "start the daemon", _RUN, _run)
     _add_command(commands, "validate", "check a configuration", _VALIDATE, _validate)
+    _add_explain_arguments(
+        _add_command(commands, "explain", "show how an answer comes about", _EXPLAIN, _explain)
+    )
     return parser
 
 
@@ -114,14 +125,34 @@ def _add_command(
     return parser
 
 
+def _add_explain_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("metric_query", metavar="METRIC_QUERY", nargs="?", help="as in a trigger's metricQuery")
+    add("--session", metavar="NAME", default="three-callers", help="default: three-callers")
+    add("--list-sessions", action="store_true", help="show the recorded sessions and exit")
+    add("--over-time", metavar="OPERATION", help="operationOverTime (default: rate)")
+    add("--window", metavar="DURATION", help="window (default: 60s)")
+    add("--target", metavar="NUMBER", help="targetValue (default: 1)")
+    add("--dialect", metavar="NAME", help="auto, promql or otel (default: auto)")
+    add(
+        "--metadata",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="any other key of a trigger's metadata, such as clampMax=10 or queryRef=NAME; repeatable",
+    )
+    add("--json", action="store_true", help="one JSON object (keys: daemon/explain/document.py)")
+
+
 def _run(args: argparse.Namespace) -> int:
     # What grpc has to say about a port that is taken is said better, and in the log's own form.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    loaded = load(args)
     import asyncio  # noqa: PLC0415
 
     from daemon.app import run  # noqa: PLC0415
 
-    asyncio.run(run(load(args)))
+    asyncio.run(run(loaded))
     return OK
 
 
@@ -132,6 +163,12 @@ def _validate(args: argparse.Namespace) -> int:
         sys.stderr.write(f"{warning} (warning)\n")
     sys.stdout.write(_summary(args.config, loaded))
     return OK
+
+
+def _explain(args: argparse.Namespace) -> int:
+    from daemon.explain.command import run_explain  # noqa: PLC0415
+
+    return run_explain(args, load(args))
 
 
 def _check(loaded: LoadedConfig) -> None:

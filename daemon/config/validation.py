@@ -71,11 +71,10 @@ def _mistakes(error: ValidationError, value: Value, path: KeyPath) -> Iterator[C
         expected = _expected(details)
         if expected not in by_place.setdefault(place, []):
             by_place[place].append(expected)
-    deepest = [
-        p for p in by_place if not any(len(q) > len(p) and q[: len(p)] == p for q in by_place)
-    ]
-    for place in deepest:
-        yield ConfigError(path + place, _either(by_place[place]))
+    above = {place[:depth] for place in by_place for depth in range(len(place))}
+    for place, texts in by_place.items():
+        if place not in above:
+            yield ConfigError(path + place, _either(texts))
 
 
 def _either(texts: Sequence[str]) -> str:

@@ -126,9 +126,9 @@ def _read_extensions(written: Value, defined: Components, findings: Findings) ->
 def _check_references(
     path: KeyPath, ids: Sequence[str], defined: Components, findings: Findings
 ) -> None:
-    section = defined.section
+    section, known_ids = defined.section, set(defined.ids)
     for index, component_id in enumerate(ids):
-        if component_id in defined.ids:
+        if component_id in known_ids:
             continue
         if component_type(component_id) not in COMPONENTS[section]:
             findings.mistake((*path, index), no_such_type(section, component_id))
