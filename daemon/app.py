@@ -14,6 +14,7 @@ from typing import Protocol, TypeVar
 import structlog
 
 from daemon.clock import Clock, Sleep, system_clock
+from daemon.config.errors import ConfigError
 from daemon.config.health_check import HealthCheckConfig
 from daemon.config.keda_scaler import KedaScalerConfig
 from daemon.config.load import LoadedConfig
@@ -21,6 +22,7 @@ from daemon.config.opencensus import OpenCensusConfig
 from daemon.config.windows import WindowsConfig
 from daemon.exporters.windows import Windows
 from daemon.pipeline import build_pipelines, check_pipelines
+from daemon.scaler.metadata import named_query_errors
 from daemon.scaler.service import KedaScaler
 from daemon.telemetry import SelfMetrics, configure_logs, supervise
 from daemon.web.health import HealthCheck
@@ -93,9 +95,7 @@ class App:
         self._task_failures = self.metrics.counters(
             "tallyd_task_failures", "Tasks that failed and were begun again", label="task"
         )
-        mistakes = check_pipelines(config)
-        if mistakes:
-            raise loaded.invalid(mistakes)
+        check(loaded)
         self._consumers = build_pipelines(
             config,
             dict.fromkeys(config.exporters, self.windows),
@@ -215,6 +215,23 @@ class App:
         while True:
             await self._sleep(TICK_S)
             self.store.advance(self._clock())
+
+
+def check(loaded: LoadedConfig) -> None:
+    """Build for nothing what can only be judged by building it: conditions and named queries.
+
+    Raises:
+        InvalidConfigurationError: some cannot be built; every mistake, with its position.
+    """
+    mistakes = check_pipelines(loaded.config)
+    for component_id, extension in loaded.config.extensions.items():
+        if isinstance(extension, KedaScalerConfig):
+            mistakes += [
+                ConfigError(("extensions", component_id, *error.path), error.expected, error.offset)
+                for error in named_query_errors(extension.queries)
+            ]
+    if mistakes:
+        raise loaded.invalid(mistakes)
 
 
 async def run(loaded: LoadedConfig) -> None:
