@@ -15,7 +15,7 @@ from daemon.ottl.errors import OttlBuildError
 from daemon.ottl.lexer import Token, TokenKind, tokenize
 
 MAX_DEPTH = 32
-"""Brackets inside brackets; each level costs the parser some ten Python frames of the interpreter's 1,000."""
+"""Brackets inside brackets; each level costs the parser up to 16 Python frames of the interpreter's 1,000."""
 
 _OPENING = {"(": ")", "[": "]", "{": "}"}
 _LITERALS = (TokenKind.FLOAT, TokenKind.INT)

@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from daemon.config.errors import ConfigError
+from daemon.config.filter import (
+    AttributeMatchConfig,
+    FilterConfig,
+    MatchConfig,
+    MetricFiltersConfig,
+)
+from daemon.processors.filter import build_filter
+from tests.daemon.processors.filter.payloads import big
 from tests.daemon.processors.filter.run import build
 from tests.support.consumers import NopConsumer
 
@@ -194,3 +204,32 @@ def test_all_mistakes_at_once() -> None:
         (("metrics", "metric", 2), 0),
         (("metrics", "datapoint"), 5),
     ]
+
+
+@given(
+    st.text(),
+    st.sampled_from(["resource", "metric", "datapoint", "condition", "names", "value"]),
+)
+def test_any_text(text: str, place: str) -> None:
+    """Any text in any place gives a filter or the documented errors."""
+    regexp = MatchConfig(
+        match_type="regexp",
+        metric_names=(text,) if place == "names" else None,
+        resource_attributes=(AttributeMatchConfig(key="k", value=text),),
+    )
+    metrics = {
+        "resource": MetricFiltersConfig(resource=text),
+        "metric": MetricFiltersConfig(metric=(text,)),
+        "datapoint": MetricFiltersConfig(datapoint=text),
+    }.get(place, MetricFiltersConfig(include=regexp))
+    config = FilterConfig(metrics=metrics)
+    if place == "condition":
+        config = FilterConfig(metric_conditions=(text,))
+    try:
+        component = build_filter(
+            "filter", config, NopConsumer(), count_filtered=lambda _id, _n: None
+        )
+    except* ConfigError:
+        component = None
+    if component is not None:
+        component.consume(big())
