@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import re2
-
 from daemon.config.errors import ConfigError, KeyPath
 from daemon.config.fields import shown
 from daemon.config.filter import AttributeMatchConfig, MatchConfig
 from daemon.ottl.errors import OttlEvaluationError
 from daemon.ottl.functions.conversions import convert
+from daemon.ottl.functions.gotext import to_utf8
+from daemon.ottl.functions.patterns import compile_pattern
 from daemon.ottl.functions.signature import ParamKind
 from daemon.processors.filter.failures import Failures
 from daemon.processors.filter.texts import Text, texts_of
@@ -190,13 +190,9 @@ def _name_match(names: list[Text], regexp: bool, mistakes: list[ConfigError]) ->
 
 
 def _compile(pattern: Text, mistakes: list[ConfigError]) -> NameMatch:
-    options = re2.Options()
-    options.log_errors = False
     try:
-        compiled = re2.compile(pattern.text, options)
-    except re2.error as error:
-        mistakes.append(
-            ConfigError(pattern.path, f"bad regular expression: {error}", pattern.offset)
-        )
+        compiled = compile_pattern(pattern.text, captures=False)
+    except OttlEvaluationError as error:
+        mistakes.append(ConfigError(pattern.path, str(error), pattern.offset))
         return lambda _text: False
-    return lambda text: compiled.search(text) is not None
+    return lambda text: compiled.search(to_utf8(text)) is not None

@@ -91,6 +91,7 @@ def test_what_is_left(configuration: str, expected: str) -> None:
         ("regexp", "^1$", 1.0, True),
         ("regexp", "tru", True, True),
         ("regexp", "b", "abc", True),
+        ("regexp", "^.$", "é", True),
         ("regexp", "^b", "abc", False),
         ("regexp", ".*", ["x"], False),
         ("regexp", ".*", None, False),
@@ -108,7 +109,7 @@ def test_attribute_values(match_type: str, wanted: str, actual: AnyValue, matche
 @pytest.mark.parametrize(
     ("configuration", "path", "expected"),
     [
-        ("match_type: regexp, metric_names: ['[']", ("metric_names", 0), "bad regular expression"),
+        ("match_type: regexp, metric_names: ['[']", ("metric_names", 0), "bad pattern"),
         ("metric_names: [m1]", ("match_type",), "expected strict or regexp, got nothing"),
         (
             "match_type: foo, metric_names: [m1]",
@@ -129,7 +130,7 @@ def test_attribute_values(match_type: str, wanted: str, actual: AnyValue, matche
         (
             "match_type: regexp, resource_attributes: [{key: a, value: '('}]",
             ("resource_attributes", 0, "value"),
-            "bad regular expression",
+            "bad pattern",
         ),
         (
             "match_type: expr, expressions: ['true']",
