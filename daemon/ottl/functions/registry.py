@@ -8,6 +8,7 @@ from typing import Final
 
 from daemon.ottl.functions import (
     containers,
+    context,
     csvrow,
     digits,
     durations,
@@ -29,6 +30,7 @@ from daemon.ottl.functions.signature import Converter
 
 _MODULES: Final = (
     containers,
+    context,
     csvrow,
     digits,
     durations,
@@ -52,5 +54,17 @@ CONVERTERS: Final[Mapping[str, Converter]] = MappingProxyType(
 )
 """Every converter that conditions may call."""
 
-UNSUPPORTED: Final = frozenset({"IsRootSpan"})
-"""Converters of the collector that make no sense for metrics; refused with a message of their own."""
+UNSUPPORTED: Final = frozenset(
+    {
+        "ConvertAttributesToElementsXML",
+        "ConvertTextToElementsXML",
+        "ExtractGrokPatterns",
+        "GetXML",
+        "InsertXML",
+        "IsRootSpan",
+        "ParseSimplifiedXML",
+        "ParseXML",
+        "RemoveXML",
+    }
+)
+"""Converters of the collector that are not offered here; refused with a message of their own."""

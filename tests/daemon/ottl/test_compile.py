@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 
 from daemon.ottl.compile import compile_condition
 from daemon.ottl.errors import OttlBuildError, OttlEvaluationError
-from daemon.ottl.functions import context
-from daemon.ottl.functions.registry import CONVERTERS
 from daemon.ottl.functions.signature import Converter
 from daemon.ottl.values import RawList, RawMap
 from tests.daemon.ottl.fixtures import context_of
@@ -20,7 +18,6 @@ DAPR1 = """name != "runtime/service_invocation/req_recv_total"
 and instrumentation_scope.attributes["app_id"] != "nodeapp"
 and instrumentation_scope.attributes["src_app_id"] != "pythonapp"
 """
-KNOWN = {**CONVERTERS, **{converter.name: converter for converter in context.CONVERTERS}}
 ERRS = 'resource.attributes["n"]["x"] == 1'
 LEVELS = {"M": "metric", "R": "resource", "D": "datapoint"}
 WRITTEN = {"DAPR1": DAPR1, "EMPTY": ""}
@@ -34,7 +31,7 @@ def vectors() -> list[object]:
 
 def answer(text: str, level: str, fixture: str = "sum") -> str:
     try:
-        condition = compile_condition(text, level, converters=KNOWN)
+        condition = compile_condition(text, level)
     except OttlBuildError:
         return "PARSE"
     try:
@@ -122,7 +119,7 @@ def test_values(text: str, expected: str) -> None:
 )
 def test_header_only(level: str, text: str, expected: bool) -> None:
     """An answer can be remembered unless a part reads data points, the scratch space or the clock."""
-    assert compile_condition(text, level, converters=KNOWN).header_only is expected
+    assert compile_condition(text, level).header_only is expected
 
 
 def test_volatile_functions_are_not_remembered() -> None:

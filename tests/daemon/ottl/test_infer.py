@@ -5,11 +5,7 @@ from __future__ import annotations
 import pytest
 
 from daemon.ottl.errors import OttlBuildError
-from daemon.ottl.functions import context
-from daemon.ottl.functions.registry import CONVERTERS
 from daemon.ottl.infer import infer_context
-
-KNOWN = {**CONVERTERS, **{converter.name: converter for converter in context.CONVERTERS}}
 
 
 @pytest.mark.parametrize(
@@ -47,7 +43,7 @@ KNOWN = {**CONVERTERS, **{converter.name: converter for converter in context.CON
 def test_inference(text: str, expected: str | None) -> None:
     """The lowest level named, or the first lower one that has all functions and enums; else an error."""
     try:
-        found: str | None = infer_context(text, KNOWN)
+        found: str | None = infer_context(text)
     except OttlBuildError:
         found = None
     assert found == expected

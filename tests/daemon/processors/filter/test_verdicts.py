@@ -84,7 +84,7 @@ class Report:
         pytest.param(WALK_THROUGH, {"a": 0, "b": 0, KEPT: 0}, id="the walk-through"),
         pytest.param("metrics: {metric: [true]}", {"a": 0, "b": 0, KEPT: 0}, id="always"),
         pytest.param(
-            """metrics: {metric: ['Len(data_points) == 7', 'name != "a"']}""",
+            """metrics: {metric: ['HasAttrKeyOnDatapoint("x")', 'name != "a"']}""",
             {"a": 1, "b": 0, KEPT: 0},
             id="conditions on the header go first",
         ),
