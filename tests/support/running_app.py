@@ -126,8 +126,12 @@ class Sidecar:
             await self._run.at(at_ms)
         windows = self._run.app.windows
         before = windows.reports
-        await self._calls[-1].write(raw)
+        await self.send(raw)
         await self._run.until(lambda: windows.reports > before)
+
+    async def send(self, raw: bytes) -> None:
+        """Send one message, whatever tallyd makes of it."""
+        await self._calls[-1].write(raw)
 
     async def code(self) -> grpc.StatusCode:
         """Return the status with which tallyd ended the metrics stream."""
