@@ -90,6 +90,11 @@ class OpenCensusServer:
         self.active_streams = 0
         """Open metrics streams: one for each connected sidecar."""
 
+    @property
+    def open_calls(self) -> int:
+        """All open streams, the two silent ones of each sidecar included."""
+        return len(self._streams)
+
     async def start(self) -> int:
         """Listen and return the port.
 

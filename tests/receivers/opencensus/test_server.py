@@ -382,13 +382,13 @@ async def test_a28_stop_with_open_streams(oc: Running) -> None:
         for _ in range(33):
             calls.append(oc.stream(method))
             await calls[-1].write(HELLO)
-    await oc.until(lambda: len(oc.sink.batches) == 34)
+    await oc.until(lambda: len(oc.sink.batches) == 34 and oc.server.open_calls == 100)
     began = time.monotonic()
     await oc.server.stop(grace_s=UNIT_S)
     assert time.monotonic() - began < UNIT_S / 2
     codes = [await asyncio.wait_for(call.code(), UNIT_S) for call in calls]
     assert codes == [OK] * 100
-    assert oc.server.active_streams == 0
+    assert (oc.server.active_streams, oc.server.open_calls) == (0, 0)
     assert [what for what, _ in oc.presence.story()].count("closed") == 34
     with pytest.raises((grpc.aio.AioRpcError, asyncio.InvalidStateError)):
         await calls[0].write(REPORT)
