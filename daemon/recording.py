@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
@@ -12,6 +12,14 @@ FOLDER = Path(__file__).parent / "recordings"
 """The sessions that come with tallyd; its README says where they are from."""
 
 METRICS_EXPORT = "/opencensus.proto.agent.metrics.v1.MetricsService/Export"
+
+WALK_THROUGH: Mapping[str, str] = {
+    "metricQuery": 'sum(runtime_service_invocation_req_recv_total{app_id="nodeapp",src_app_id="pythonapp"})',
+    "operationOverTime": "rate",
+    "targetValue": "1",
+    "clampMax": "10",
+}
+"""What the ScaledObject of the Dapr walk-through asks of sidecars such as the recorded ones."""
 
 
 class RecordingError(Exception):
