@@ -14,15 +14,13 @@ from typing import Protocol, TypeVar
 import structlog
 
 from daemon.clock import Clock, Sleep, system_clock
-from daemon.config.errors import ConfigError
 from daemon.config.health_check import HealthCheckConfig
 from daemon.config.keda_scaler import KedaScalerConfig
 from daemon.config.load import LoadedConfig
 from daemon.config.opencensus import OpenCensusConfig
 from daemon.config.windows import WindowsConfig
 from daemon.exporters.windows import Windows
-from daemon.pipeline import build_pipelines, check_pipelines
-from daemon.scaler.metadata import named_query_errors
+from daemon.pipeline import build_pipelines
 from daemon.scaler.service import KedaScaler
 from daemon.telemetry import SelfMetrics, configure_logs, supervise
 from daemon.web.health import HealthCheck
@@ -63,11 +61,7 @@ class App:
     def __init__(
         self, loaded: LoadedConfig, *, clock: Clock = system_clock, sleep: Sleep = asyncio.sleep
     ) -> None:
-        """Build all parts.
-
-        Raises:
-            InvalidConfigurationError: parts of the configuration cannot be built; every mistake, with its position.
-        """
+        """Build all parts of a checked configuration (`daemon.check`)."""
         config = loaded.config
         self.ports: dict[str, int] = {}
         """Where each part listens, by component id, once started."""
@@ -95,7 +89,6 @@ class App:
         self._task_failures = self.metrics.counters(
             "tallyd_task_failures", "Tasks that failed and were begun again", label="task"
         )
-        check(loaded)
         self._consumers = build_pipelines(
             config,
             dict.fromkeys(config.exporters, self.windows),
@@ -143,6 +136,9 @@ class App:
             StoreSettings(
                 retention_ms=self._windows_config.retention,
                 max_series=self._windows_config.max_series,
+                max_series_per_metric=self._windows_config.max_series_per_metric,
+                max_senders=self._windows_config.max_senders,
+                max_known_names=self._windows_config.max_known_names,
             ),
             _warn,
         )
@@ -217,28 +213,10 @@ class App:
             self.store.advance(self._clock())
 
 
-def check(loaded: LoadedConfig) -> None:
-    """Build for nothing what can only be judged by building it: conditions and named queries.
-
-    Raises:
-        InvalidConfigurationError: some cannot be built; every mistake, with its position.
-    """
-    mistakes = check_pipelines(loaded.config)
-    for component_id, extension in loaded.config.extensions.items():
-        if isinstance(extension, KedaScalerConfig):
-            mistakes += [
-                ConfigError(("extensions", component_id, *error.path), error.expected, error.offset)
-                for error in named_query_errors(extension.queries)
-            ]
-    if mistakes:
-        raise loaded.invalid(mistakes)
-
-
 async def run(loaded: LoadedConfig) -> None:
     """Run tallyd until SIGTERM or SIGINT; a second signal ends it at once.
 
     Raises:
-        InvalidConfigurationError: parts of the configuration cannot be built.
         OSError: a port cannot be opened.
     """
     configure_logs(loaded.config.service.telemetry.logs)

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from daemon.config.errors import ConfigError, InvalidConfigurationError
+from daemon.config.errors import InvalidConfigurationError
 
 if TYPE_CHECKING:
     from daemon.config.load import LoadedConfig
@@ -83,9 +83,9 @@ def load(args: argparse.Namespace) -> LoadedConfig:
     Raises:
         InvalidConfigurationError: it cannot be read or is wrong.
     """
-    from daemon.config.load import load_config  # noqa: PLC0415
+    from daemon.check import load_checked  # noqa: PLC0415
 
-    return load_config(args.config, os.environ)
+    return load_checked(args.config, os.environ)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -158,7 +158,6 @@ def _run(args: argparse.Namespace) -> int:
 
 def _validate(args: argparse.Namespace) -> int:
     loaded = load(args)
-    _check(loaded)
     for warning in loaded.warnings:
         sys.stderr.write(f"{warning} (warning)\n")
     sys.stdout.write(_summary(args.config, loaded))
@@ -169,27 +168,6 @@ def _explain(args: argparse.Namespace) -> int:
     from daemon.explain.command import run_explain  # noqa: PLC0415
 
     return run_explain(args, load(args))
-
-
-def _check(loaded: LoadedConfig) -> None:
-    """Build what can only be judged by building it: conditions and named queries.
-
-    Raises:
-        InvalidConfigurationError: some cannot be built.
-    """
-    from daemon.config.keda_scaler import KedaScalerConfig  # noqa: PLC0415
-    from daemon.pipeline import check_pipelines  # noqa: PLC0415
-    from daemon.scaler.metadata import named_query_errors  # noqa: PLC0415
-
-    mistakes = check_pipelines(loaded.config)
-    for component_id, extension in loaded.config.extensions.items():
-        if isinstance(extension, KedaScalerConfig):
-            mistakes += [
-                ConfigError(("extensions", component_id, *error.path), error.expected, error.offset)
-                for error in named_query_errors(extension.queries)
-            ]
-    if mistakes:
-        raise loaded.invalid(mistakes)
 
 
 def _summary(path: Path | None, loaded: LoadedConfig) -> str:

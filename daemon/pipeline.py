@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from daemon.config.errors import ConfigError
 from daemon.config.schema import Config, ProcessorConfig
-from daemon.processors.filter import build_filter
 from receivers.consumer import Batch, Consumer
 from receivers.errors import ConsumeError, PermanentError, RetryableError
 from receivers.model import Metric, ResourceMetrics, ScopeMetrics
@@ -28,32 +27,26 @@ def build_pipelines(
 
     `exporters` are by component id; `count_filtered(component_id, metrics)` hears what filters drop.
 
-    Processors that are in no pipeline are built as well, so that their mistakes come to light (ottl.md 5.5).
-
     Raises:
-        ExceptionGroup: of ConfigError, at paths from the root, for all processors together.
+        ConfigError: a processor cannot be built, which `judge_processor` would have told with all other mistakes.
+        ExceptionGroup: the same, of several.
     """
-    build = _Building(config.processors, count_filtered)
     branches: dict[str, list[_Branch]] = {}
     for pipeline in config.service.pipelines.values():
         head = _fan_out([_Branch(exporters[exporter], False) for exporter in pipeline.exporters])
         for component_id in reversed(pipeline.processors):
-            head = build.processor(component_id, head)
+            settings = config.processors[component_id]
+            head = _build_processor(component_id, settings, head, count_filtered)
         for receiver in pipeline.receivers:
             branches.setdefault(receiver, []).append(_Branch(head, bool(pipeline.processors)))
-    for component_id in config.processors.keys() - build.built:
-        build.processor(component_id, _Discard())
-    if build.errors:
-        raise ExceptionGroup("processors cannot be built", build.errors)
     return {receiver: _fan_out(heads) for receiver, heads in branches.items()}
 
 
-def check_pipelines(config: Config) -> list[ConfigError]:
-    """Return every mistake in the processors, at paths from the root, by building them all for nothing."""
+def judge_processor(component_id: str, config: ProcessorConfig) -> list[ConfigError]:
+    """Return every mistake in a processor, at paths below its own block, by building it for nothing."""
     mistakes: list[ConfigError] = []
     try:
-        nowhere = dict.fromkeys(config.exporters, _Discard())
-        build_pipelines(config, nowhere, count_filtered=lambda _id, _metrics: None)
+        _build_processor(component_id, config, _Discard(), lambda _id, _amount: None)
     except* ConfigError as group:
         mistakes.extend(_leaves(group))
     return mistakes
@@ -84,32 +77,16 @@ class _Branch(NamedTuple):
     changes: bool
 
 
-class _Building:
-    """Builds processors and keeps their errors, which reach the caller together."""
+def _build_processor(
+    component_id: str,
+    config: ProcessorConfig,
+    following: Consumer,
+    count_filtered: Callable[[str, int], None],
+) -> Consumer:
+    # Imported where it is used: OTTL and its functions take 4 MB, which only who filters pays.
+    from daemon.processors.filter import build_filter  # noqa: PLC0415
 
-    def __init__(
-        self,
-        processors: Mapping[str, ProcessorConfig],
-        count_filtered: Callable[[str, int], None],
-    ) -> None:
-        self._processors = processors
-        self._count_filtered = count_filtered
-        self.built: set[str] = set()
-        self.errors: list[ConfigError] = []
-
-    def processor(self, component_id: str, following: Consumer) -> Consumer:
-        """Return the processor in front of `following`, or `following` if it cannot be built."""
-        self.built.add(component_id)
-        config = self._processors[component_id]
-        try:
-            return build_filter(
-                component_id, config, following, count_filtered=self._count_filtered
-            )
-        except* ConfigError as group:
-            for error in _leaves(group):
-                path = ("processors", component_id, *error.path)
-                self.errors.append(ConfigError(path, error.expected, error.offset))
-        return following
+    return build_filter(component_id, config, following, count_filtered=count_filtered)
 
 
 class _Discard:

@@ -71,3 +71,6 @@ SizeMiB = Annotated[int, Field(ge=1, le=1024)]
 
 Count = Annotated[int, Field(ge=1)]
 """A limit: a whole number, at least 1."""
+
+CountOrNone = Annotated[int, Field(ge=0)]
+"""A limit that 0 switches off."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from daemon.config.errors import (
 from daemon.config.fields import shown
 from daemon.config.findings import Findings
 from daemon.config.marks import Marks
-from daemon.config.schema import COMPONENTS, Config
+from daemon.config.schema import COMPONENTS, ComponentConfig, Config
 from daemon.config.validation import unknown_key
 from daemon.config.wiring import read_service
 
@@ -27,7 +27,15 @@ HELM_ROOT = ("opentelemetry-collector", "alternateConfig")
 """Where the walk-through's Helm values hold the configuration."""
 
 
+Judge = Callable[[str, ComponentConfig], Sequence[ConfigError]]
+"""Returns the mistakes in a component, by id and settings, at paths below the component's own block."""
+
 _TOP_LEVEL = (*COMPONENTS, "service")
+
+
+def no_objection(_component_id: str, _config: ComponentConfig) -> Sequence[ConfigError]:
+    """Find no mistake: for configurations whose components are not going to be built."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,23 +51,31 @@ class LoadedConfig:
         return InvalidConfigurationError(_render(self.marks, errors))
 
 
-def load_config(source: Path | str | None, environ: Mapping[str, str]) -> LoadedConfig:
+def load_config(
+    source: Path | str | None, environ: Mapping[str, str], *, judge: Judge = no_objection
+) -> LoadedConfig:
     """Return the configuration in a file (`Path`), a text (`str`), or the built-in one (None).
 
     Raises:
         InvalidConfigurationError: it cannot be read or is wrong; holds every mistake, with its position.
     """
     if source is None:
-        return parse_config("", environ, name=BUILT_IN)
+        return parse_config("", environ, name=BUILT_IN, judge=judge)
     if isinstance(source, str):
-        return parse_config(source, environ)
-    return parse_config(_read_file(source), environ, name=str(source))
+        return parse_config(source, environ, judge=judge)
+    return parse_config(_read_file(source), environ, name=str(source), judge=judge)
 
 
 def parse_config(
-    text: str, environ: Mapping[str, str], *, name: str = "configuration"
+    text: str,
+    environ: Mapping[str, str],
+    *,
+    name: str = "configuration",
+    judge: Judge = no_objection,
 ) -> LoadedConfig:
     """Return the configuration that `text` holds; `name` stands for the file in messages.
+
+    `judge` finds mistakes in well-formed components that only building them brings to light.
 
     Raises:
         InvalidConfigurationError: it is wrong; holds every mistake, with its position.
@@ -76,7 +92,7 @@ def parse_config(
         what = f"{'.'.join(HELM_ROOT)}: {', '.join(ignored)}"
         findings.warn((), f"Helm values have no effect here but {what}")
     fatal = any(not error.path for error in document.mistakes)
-    config = None if fatal else _read_config(top, findings)
+    config = None if fatal else _read_config(top, findings, judge)
     if config is None or findings.mistakes:
         raise InvalidConfigurationError(_render(marks, _with_causes(findings.mistakes, causes)))
     return LoadedConfig(config=config, marks=marks, warnings=_render(marks, findings.warnings))
@@ -112,7 +128,7 @@ def _below(root: KeyPath, error: ConfigError) -> ConfigError:
     return type(error)(error.path[len(root) :], error.expected, error.offset)
 
 
-def _read_config(top: Value, findings: Findings) -> Config | None:
+def _read_config(top: Value, findings: Findings, judge: Judge) -> Config | None:
     if top is None:
         top = {}
     if not isinstance(top, dict):
@@ -121,6 +137,11 @@ def _read_config(top: Value, findings: Findings) -> Config | None:
     findings.mistakes += [unknown_key((key,), _TOP_LEVEL) for key in top if key not in _TOP_LEVEL]
     defined = {section: read_components(section, top, findings) for section in COMPONENTS}
     service = read_service(top.get("service"), defined, findings)
+    for section, part in defined.items():
+        for component_id, component in part.configs.items():
+            for error in judge(component_id, component):
+                path = (section, component_id, *error.path)
+                findings.mistakes.append(ConfigError(path, error.expected, error.offset))
     if findings.mistakes:
         return None
     sections: dict[str, Any] = {section: part.configs for section, part in defined.items()}

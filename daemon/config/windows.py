@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
-from daemon.config.fields import Count, DurationMs, rejected, shown
+from daemon.config.fields import Count, CountOrNone, DurationMs, rejected, shown
 
 
 class HistogramBuckets(StrEnum):
@@ -40,6 +40,12 @@ class WindowsConfig:
     """After start, for how long no answer is given that senders may not have reached yet (keda.md 6.3.6)."""
     max_series: Count = 200_000
     """Series remembered at once; beyond it ended series go first, then new ones are refused."""
+    max_series_per_metric: CountOrNone = 0
+    """The same for the series of one metric name; 0 is no limit of its own."""
+    max_senders: Count = 20_000
+    """Processes that report, remembered at once."""
+    max_known_names: Count = 10_000
+    """Metric names remembered for the life of the process."""
     histogram_buckets: Annotated[HistogramBuckets, BeforeValidator(_parse_buckets)] = (
         HistogramBuckets.AUTO
     )

@@ -6,7 +6,7 @@ import pytest
 
 from daemon.config.errors import ConfigError
 from daemon.config.load import parse_config
-from daemon.pipeline import build_pipelines, check_pipelines, copy_batch
+from daemon.pipeline import build_pipelines, copy_batch, judge_processor
 from daemon.processors.filter import Filter
 from receivers.consumer import Batch, Consumer, Sender
 from receivers.errors import ConsumeError, PermanentError, RetryableError
@@ -131,15 +131,19 @@ def test_mistakes_of_all_processors() -> None:
         "  filter/unused: {metrics: {metric: ['Nix()']}}\n"
         "service: {pipelines: {metrics: {processors: [filter]}, metrics/2: {processors: [filter]}}}"
     )
-    loaded = parse_config(text, {}, name="f")
-    lines = loaded.invalid(check_pipelines(loaded.config)).lines
-    assert [line.split(": ")[0:2] for line in lines] == [
-        ["f:2:32", "processors.filter.metrics.metric[0]"],
-        ["f:2:52", "processors.filter.metrics.metric[1]"],
-        ["f:3:39", "processors.filter/unused.metrics.metric[0]"],
+    config = parse_config(text, {}).config
+    found = [
+        (component_id, *error.path, error.offset)
+        for component_id, settings in config.processors.items()
+        for error in judge_processor(component_id, settings)
+    ]
+    assert found == [
+        ("filter", "metrics", "metric", 0, 0),
+        ("filter", "metrics", "metric", 1, 8),
+        ("filter/unused", "metrics", "metric", 0, 0),
     ]
     with pytest.raises(ExceptionGroup) as caught:
-        build_pipelines(loaded.config, {"windows": SinkConsumer()}, count_filtered=Counts())
+        build_pipelines(config, {"windows": SinkConsumer()}, count_filtered=Counts())
     assert caught.group_contains(ConfigError)
 
 
