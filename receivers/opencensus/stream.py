@@ -86,7 +86,7 @@ class StreamState:
         known, absent = decoder.layouts, schema.NO_RESOURCE
         shared: list[Metric] = []
         groups: list[ResourceMetrics] = []
-        for metric in metrics:
+        for metric in metrics[:]:  # a slice: upb copies a list at once, but iterates it by index
             layout = known.get(metric.metric_descriptor) or self._layout(metric)
             if layout is None:
                 continue
