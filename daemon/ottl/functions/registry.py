@@ -14,10 +14,12 @@ from daemon.ottl.functions import (
     durations,
     encoding,
     formatting,
+    grok,
     hashes,
     identifiers,
     kinds,
     letters,
+    markup,
     network,
     parsing,
     patterns,
@@ -36,10 +38,12 @@ _MODULES: Final = (
     durations,
     encoding,
     formatting,
+    grok,
     hashes,
     identifiers,
     kinds,
     letters,
+    markup,
     network,
     parsing,
     patterns,
@@ -54,17 +58,5 @@ CONVERTERS: Final[Mapping[str, Converter]] = MappingProxyType(
 )
 """Every converter that conditions may call."""
 
-UNSUPPORTED: Final = frozenset(
-    {
-        "ConvertAttributesToElementsXML",
-        "ConvertTextToElementsXML",
-        "ExtractGrokPatterns",
-        "GetXML",
-        "InsertXML",
-        "IsRootSpan",
-        "ParseSimplifiedXML",
-        "ParseXML",
-        "RemoveXML",
-    }
-)
-"""Converters of the collector that are not offered here; refused with a message of their own."""
+UNSUPPORTED: Final = frozenset({"IsRootSpan"})
+"""Converters of the collector that make no sense for metrics; refused with a message of their own."""

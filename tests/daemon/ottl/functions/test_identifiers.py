@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import RFC_4122, UUID
+
 import pytest
 
 from daemon.ottl.errors import OttlError
@@ -43,3 +45,16 @@ def test_refusals(name: str, arguments: tuple[Value, ...]) -> None:
     """What the collector refuses at start-up or at evaluation is refused, and nothing but OttlError escapes."""
     with pytest.raises(OttlError):
         call(name, *arguments)
+
+
+def test_uuid_is_random() -> None:
+    """Each call gives another UUID of version 4."""
+    first, second = call("UUID"), call("UUID")
+    assert first != second
+    assert UUID(str(first)).version == 4
+
+
+def test_uuid_v7_begins_with_the_time() -> None:
+    """The first 48 bits are the evaluation time in milliseconds; version and variant follow RFC 9562."""
+    made = UUID(str(call("UUIDv7", now_ns=1_700_000_000_123_456_789)))
+    assert (made.int >> 80, made.int >> 76 & 0xF, made.variant) == (1_700_000_000_123, 7, RFC_4122)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+from contextlib import suppress
 
-from daemon.ottl.errors import OttlError
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daemon.ottl.errors import OttlError, OttlEvaluationError
 from daemon.ottl.values import RawList, Value
-from tests.daemon.ottl.functions.calling import Row, call, identify, same
+from tests.daemon.ottl.functions.calling import Row, call, call_computed, identify, same
 
 ROWS: list[Row] = [
     ("ParseJSON", ('{"b":1,"a":[1,null]}',), {"b": 1.0, "a": [1.0, None]}),
@@ -94,3 +98,27 @@ def test_refusals(name: str, arguments: tuple[Value, ...]) -> None:
     """What the collector refuses at start-up or at evaluation is refused, and nothing but OttlError escapes."""
     with pytest.raises(OttlError):
         call(name, *arguments)
+
+
+@pytest.mark.parametrize("text", ["[" * 300 + "]" * 300, "[" * 100_000, '{"a":' * 5000])
+def test_deep_json_is_refused(text: str) -> None:
+    """Text that nests without end is refused instead of exhausting the stack."""
+    with pytest.raises(OttlError):
+        call("ParseJSON", text)
+
+
+@given(st.text(max_size=30) | st.text('[]{}:,"0123eE.-ntrufalse\\ ', max_size=30))
+def test_any_text_parses_or_is_refused(text: str) -> None:
+    """Whatever the text, every parser answers or raises an evaluation error."""
+    for name, more in (
+        ("ParseJSON", ()),
+        ("ParseInt", (0,)),
+        ("ParseKeyValue", ()),
+        ("URL", ()),
+        ("Duration", ()),
+    ):
+        with suppress(OttlEvaluationError):
+            call_computed(name, text, *more)
+    for mode in ("strict", "lazyQuotes"):
+        with suppress(OttlEvaluationError):
+            call_computed("ParseCSV", text, "a,b", ",", ",", mode)

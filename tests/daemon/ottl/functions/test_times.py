@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, timedelta, timezone
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta, timezone
+from time import tzset
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from daemon.ottl.errors import OttlError
+from daemon.ottl.errors import OttlBuildError, OttlError
 from daemon.ottl.values import Duration, Time, Value
 from tests.daemon.ottl.functions.calling import Row, call, identify, same
 
@@ -137,3 +141,71 @@ def test_refusals(name: str, arguments: tuple[Value, ...]) -> None:
     """What the collector refuses at start-up or at evaluation is refused, and nothing but OttlError escapes."""
     with pytest.raises(OttlError):
         call(name, *arguments)
+
+
+def test_now_is_the_evaluation_time() -> None:
+    """Now comes from the evaluation context, never from a clock."""
+    assert same(call("Now", now_ns=5), Time(5, UTC))
+
+
+@pytest.mark.parametrize(
+    ("text", "layout", "now", "expected"),
+    [
+        ("Nov 14 10:00:00", "%b %d %H:%M:%S", "2023-11-14", "2023-11-14T10:00:00Z"),
+        ("Nov 20 10:00:00", "%b %d %H:%M:%S", "2023-11-14", "2023-11-20T10:00:00Z"),
+        ("Dec 31 10:00:00", "%b %d %H:%M:%S", "2024-01-01", "2023-12-31T10:00:00Z"),
+        ("Feb 29", "%b %d", "2024-03-01", "2024-02-29T00:00:00Z"),
+        ("Feb 29", "%b %d", "2023-03-01", "2023-03-01T00:00:00Z"),
+    ],
+)
+def test_missing_year(text: str, layout: str, now: str, expected: str) -> None:
+    """A time without a year is of this year, or of the last one when it lies more than a week ahead."""
+    now_ns = int(datetime.fromisoformat(now + "T12:00:00+00:00").timestamp()) * 10**9
+    moment = call("Time", text, layout, "UTC", now_ns=now_ns)
+    wanted = int(datetime.fromisoformat(expected).timestamp()) * 10**9
+    assert isinstance(moment, Time)
+    assert moment.unix_nano == wanted
+
+
+def test_zone_of_process_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a zone in text, location or layout the process's zone is meant, and prints as such."""
+    monkeypatch.setenv("TZ", "America/New_York")
+    tzset()
+    try:
+        moment = call("Time", "2023-07-01 12:00:00", "%Y-%m-%d %H:%M:%S")
+        shown = call("FormatTime", call("Unix", 0), "%Y-%m-%d %H:%M:%S %Z %z")
+    finally:
+        monkeypatch.undo()
+        tzset()
+    assert same(moment, Time(1688227200 * 10**9, UTC))
+    assert shown == "1969-12-31 19:00:00 EST -0500"
+
+
+def test_other_locales_are_refused() -> None:
+    """Only English names are read; another locale stops the start instead of failing on each text."""
+    assert same(
+        call("Time", "1 May 2023", "%g %B %Y", "UTC", "en-GB"), Time(1682899200 * 10**9, UTC)
+    )
+    with pytest.raises(OttlBuildError):
+        call("Time", "1 mai 2023", "%g %B %Y", "UTC", "fr")
+
+
+def test_literal_digits_stay_in_layouts() -> None:
+    """Differs from the collector: plain digits of a layout are no parts of a Go reference time."""
+    assert call("FormatTime", Time(0, UTC), "15%% %Y") == "15% 1970"
+
+
+@given(
+    st.text("0123456789 -:.TZ+MonJanUCGPA", max_size=24),
+    st.lists(
+        st.sampled_from(["%" + letter for letter in "YymoqbhBdegaAHIlpPMSLfsZzwijkDxFTXrRnt%c"])
+        | st.sampled_from(" .,-T"),
+        min_size=1,
+        max_size=6,
+    ),
+    st.integers(0, 2**62),
+)
+def test_any_text_parses_or_is_refused(text: str, pieces: list[str], now_ns: int) -> None:
+    """Whatever text and layout, the outcome is a time or an error of OTTL."""
+    with suppress(OttlError):
+        assert isinstance(call("Time", text, "".join(pieces), "UTC", now_ns=now_ns), Time)
