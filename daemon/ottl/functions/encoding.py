@@ -81,19 +81,24 @@ def _decoder(encoding: str) -> Callable[[bytes], str]:
     if name in _UTF8:
         return lambda data: data.decode("utf-8", "replace")
     codec = _codec("utf-16-le" if name in {"utf-16", "utf16"} else name)
-    return lambda data: codec.decode(data, "replace")[0]
+
+    def decode(data: bytes) -> str:
+        try:
+            return codec.decode(data, "replace")[0]
+        except UnicodeError as error:
+            raise OttlEvaluationError(
+                f"Decode: bytes are no {name}: {error.__class__.__name__}"
+            ) from None
+
+    return decode
 
 
 def _codec(name: str) -> codecs.CodecInfo:
     try:
         codec = codecs.lookup(name)
-        # Python also lists byte-to-byte and text-to-text transforms such as rot13 and zlib; they are no charsets.
-        is_charset = (
-            isinstance(codec.decode(b"", "replace")[0], str) and codec.name not in _NOT_CHARSETS
-        )
-    except (LookupError, ValueError, TypeError, binascii.Error):
-        is_charset = False
-    if not is_charset:
+    except (LookupError, ValueError):
+        codec = None
+    if codec is None or codec.name in _NOT_CHARSETS:
         raise OttlEvaluationError(
             f"encoding {name[:40]!r} is not known; use an IANA name such as iso-8859-1, or base64"
         )
@@ -109,8 +114,12 @@ _BLANKS: Final = GO_SPACE[:6].encode("ascii")
 _AS_IS: Final = frozenset({"nop", "utf-8-raw", "utf8-raw"})
 _UTF8: Final = frozenset({"", "utf-8", "utf8", "ascii", "us-ascii"})
 _NOT_CHARSETS: Final = frozenset(
-    {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "mbcs", "oem"}
-)
+    {
+        "base64", "bz2", "hex", "idna", "mbcs", "oem", "punycode", "quopri", "raw-unicode-escape", "rot13", "undefined",
+        "unicode-escape", "uu", "zlib",
+    }
+)  # fmt: skip
+"""Transforms that Python lists among its codecs."""
 
 CONVERTERS: Final[tuple[Converter, ...]] = (
     plain("Base64Encode", base64_encode, TARGET, Param("variant", ParamKind.STRING, optional=True)),

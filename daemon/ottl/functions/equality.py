@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from daemon.ottl.errors import OttlEvaluationError
-from daemon.ottl.values import Opaque, RawList, RawMap, TypedSlice, Value
+from daemon.ottl.values import Opaque, RawList, RawMap, Time, TypedSlice, Value
 
 
 def equal(left: Value, right: Value) -> bool:
@@ -27,6 +27,8 @@ def equal(left: Value, right: Value) -> bool:
         if isinstance(left.target, bytes):  # an id
             return left.name == right.name and left.target == right.target
         return left.target is right.target
+    if isinstance(left, Time) and isinstance(right, Time):
+        return left.unix_nano == right.unix_nano  # the zone does not matter
     return type(left) is type(right) and left == right
 
 

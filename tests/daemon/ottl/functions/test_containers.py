@@ -7,10 +7,13 @@ from datetime import UTC
 import pytest
 
 from daemon.ottl.errors import OttlError
-from daemon.ottl.values import Duration, RawList, Time, TypedSlice, Value
+from daemon.ottl.values import Duration, Opaque, RawList, Time, TypedSlice, Value
 from tests.daemon.ottl.functions.calling import Row, call, identify, same
 
 ROWS: list[Row] = [
+    ("ContainsValue", (RawList([1, 2]), 2.0), True),
+    ("Len", (Opaque("data points", []),), 0),
+    ("Len", (TypedSlice("uint64", (1, 2, 3)),), 3),
     ("Index", ("héllo", "l"), 3),
     ("Index", (RawList([1, 2.0, "x"]), 2), 1),
     ("Index", (RawList([None]), None), 0),
@@ -57,6 +60,13 @@ ROWS: list[Row] = [
 ]
 
 ERRORS: list[tuple[str, tuple[Value, ...]]] = [
+    ("Len", (1,)),
+    ("Len", (True,)),
+    ("Len", (Opaque("SpanID", b"12345678"),)),
+    ("ContainsValue", (None, 1)),
+    ("Index", ("abc", 1)),
+    ("Sort", (TypedSlice("uint64", (1,)),)),
+    ("SliceToMap", ([{"a": "b"}], [])),
     ("Index", (RawList([RawList([1]), {"a": 1}]), RawList([1]))),
     ("Index", (RawList([{"a": 1}]), {"a": 1})),
     ("Index", (RawList([RawList([{"a": 1}])]), RawList([{"a": 1}]))),

@@ -6,7 +6,7 @@ import pytest
 
 from daemon.ottl.errors import OttlError
 from daemon.ottl.values import Value
-from tests.daemon.ottl.functions.calling import Row, call, identify, same
+from tests.daemon.ottl.functions.calling import Row, call, call_computed, identify, same
 
 ROWS: list[Row] = [
     ("Base64Encode", ("a?>~é",), "YT8+fsOp"),
@@ -64,3 +64,17 @@ def test_refusals(name: str, arguments: tuple[Value, ...]) -> None:
     """What the collector refuses at start-up or at evaluation is refused, and nothing but OttlError escapes."""
     with pytest.raises(OttlError):
         call(name, *arguments)
+
+
+def test_computed_encoding() -> None:
+    """An encoding known at run time only is looked up then."""
+    assert call_computed("Decode", b"\xe9", "iso-8859-1") == "é"
+
+
+@pytest.mark.parametrize(
+    "name", ["rot13", "zlib", "hex", "idna", "unicode_escape", "undefined", "x" * 100, "\0"]
+)
+def test_transforms_are_no_charsets(name: str) -> None:
+    """Python's own transforms are no character sets and stop the start."""
+    with pytest.raises(OttlError):
+        call("Decode", "a", name)

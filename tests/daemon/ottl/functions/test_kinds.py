@@ -7,10 +7,13 @@ from datetime import UTC, timedelta, timezone
 import pytest
 
 from daemon.ottl.errors import OttlError
-from daemon.ottl.values import Duration, RawList, Time, TypedSlice, Value
-from tests.daemon.ottl.functions.calling import Row, call, identify, same
+from daemon.ottl.values import Duration, Opaque, RawList, Time, TypedSlice, Value
+from tests.daemon.ottl.functions.calling import Row, call, call_computed, identify, same
 
 ROWS: list[Row] = [
+    ("IsList", (TypedSlice("uint64", (1,)),), False),
+    ("IsList", (Opaque("data points", []),), True),
+    ("IsList", (None,), False),
     ("String", (1e-07,), "1e-07"),
     ("String", (1.2345e-07,), "1.2345e-07"),
     ("String", (1e-10,), "1e-10"),
@@ -91,3 +94,10 @@ def test_refusals(name: str, arguments: tuple[Value, ...]) -> None:
     """What the collector refuses at start-up or at evaluation is refused, and nothing but OttlError escapes."""
     with pytest.raises(OttlError):
         call(name, *arguments)
+
+
+@pytest.mark.parametrize("name", ["IsString", "IsInt", "IsDouble", "IsBool", "IsMap"])
+def test_another_kind_at_run_time_is_false(name: str) -> None:
+    """A value of another kind, or nil, is just not of that kind; a literal would stop the start."""
+    others: list[Value] = [None, b"x", [1]]
+    assert [call_computed(name, value) for value in others] == [False, False, False]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from daemon.ottl.errors import OttlError
+from daemon.ottl.errors import OttlBuildError, OttlError, OttlEvaluationError
 from daemon.ottl.values import RawList, Value
-from tests.daemon.ottl.functions.calling import Row, call, identify, same
+from tests.daemon.ottl.functions.calling import Row, call, call_computed, identify, same
 
 ROWS: list[Row] = [
     ("IsInCIDR", ("10.0.0.1", RawList(["10.0.0.0/8"])), True),
@@ -60,3 +60,20 @@ def test_refusals(name: str, arguments: tuple[Value, ...]) -> None:
     """What the collector refuses at start-up or at evaluation is refused, and nothing but OttlError escapes."""
     with pytest.raises(OttlError):
         call(name, *arguments)
+
+
+@pytest.mark.parametrize(
+    "network",
+    ["10.0.0.0", "10.0.0.0/33", "x/8", "10.0.0.0/-1", "10.0.0.0/8888", "::ffff:1.2.3.4/95"],
+)
+def test_bad_networks(network: str) -> None:
+    """A bad network is an error of the start when literal and of the evaluation when computed."""
+    with pytest.raises(OttlBuildError):
+        call("IsInCIDR", "10.0.0.1", [network])
+    with pytest.raises(OttlEvaluationError):
+        call_computed("IsInCIDR", "10.0.0.1", [network])
+
+
+def test_computed_network() -> None:
+    """Networks known at run time only are read then."""
+    assert call_computed("IsInCIDR", "10.0.0.1", ["10.0.0.0/8"]) is True

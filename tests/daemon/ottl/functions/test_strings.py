@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from daemon.ottl.errors import OttlError
 from daemon.ottl.values import RawList, TypedSlice, Value
 from tests.daemon.ottl.functions.calling import Row, call, identify, same
 
 ROWS: list[Row] = [
+    ("Concat", (RawList(["m1", 1, None]), "-"), "m1-1-<nil>"),
+    ("Substring", ("abc", 1, 2), "bc"),
     (
         "Concat",
         (RawList([None, 1, 1.0, True, b"\x01", RawList([1]), {"a": 1}]), ","),
@@ -32,3 +35,22 @@ ROWS: list[Row] = [
 def test_answers(name: str, arguments: tuple[Value, ...], expected: Value) -> None:
     """Each function answers as the collector does, kind for kind."""
     assert same(call(name, *arguments), expected)
+
+
+ERRORS: list[tuple[str, tuple[Value, ...]]] = [
+    ("Substring", ("m1", 0, 3)),
+    ("Substring", ("m1", -1, 1)),
+    ("Substring", ("m1", 0, 0)),
+    ("Substring", ("m1", 0, -1)),
+    ("HasPrefix", (None, "a")),
+    ("HasPrefix", (1, "a")),
+    ("HasSuffix", (None, "a")),
+    ("Split", (None, "a")),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments"), ERRORS, ids=identify)
+def test_refusals(name: str, arguments: tuple[Value, ...]) -> None:
+    """What the collector refuses is refused, and nothing but OttlError escapes."""
+    with pytest.raises(OttlError):
+        call(name, *arguments)
