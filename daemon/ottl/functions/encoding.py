@@ -115,7 +115,7 @@ _AS_IS: Final = frozenset({"nop", "utf-8-raw", "utf8-raw"})
 _UTF8: Final = frozenset({"", "utf-8", "utf8", "ascii", "us-ascii"})
 _NOT_CHARSETS: Final = frozenset(
     {
-        "base64", "bz2", "hex", "idna", "mbcs", "oem", "punycode", "quopri", "raw-unicode-escape", "rot13", "undefined",
+        "base64", "bz2", "hex", "idna", "mbcs", "oem", "punycode", "quopri", "raw-unicode-escape", "rot13", "rot-13", "undefined",
         "unicode-escape", "uu", "zlib",
     }
 )  # fmt: skip
