@@ -123,7 +123,7 @@ async def test_sigterm_ends_streams_with_ok_and_the_process_within_two_seconds(
             codes = await asyncio.wait_for(asyncio.gather(sidecar.code(), push.code()), UNIT_S)
             code = await asyncio.to_thread(tally.popen.wait, UNIT_S)
             took_s = time.monotonic() - began
-    assert codes == [grpc.StatusCode.OK, grpc.StatusCode.OK]
+    assert list(codes) == [grpc.StatusCode.OK, grpc.StatusCode.OK]
     assert code == 0
     assert took_s < 2.0
 
