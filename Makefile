@@ -16,7 +16,8 @@ help: ## this list
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "tallyd needs Python 3.11 or newer: make PYTHON=python3.12 install")'
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@# setuptools warns of folders named like packages: this is the checkout itself.
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 install: .venv/.installed ## make .venv with everything, from the lock file

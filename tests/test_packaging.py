@@ -63,7 +63,7 @@ def test_wheel_runs_from_any_folder(wheel: Path, tmp_path: Path) -> None:
         timeout=60,
     )
     assert shown.stdout.strip() == "tallyd 0.1.0"
-    where = [python, "-c", "import daemon; print(daemon.__file__)"]
+    where = [str(python), "-c", "import daemon; print(daemon.__file__)"]
     found = subprocess.run(where, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert str(environment) in found.stdout
 
