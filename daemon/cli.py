@@ -31,6 +31,7 @@ examples:
                                       check it, every mistake with line and column
   tallyd explain --config tallyd.yaml 'sum(runtime_service_invocation_req_recv_total)'
                                       what it keeps, and how that answer comes about
+  tallyd demo                         half a minute of recorded sidecars, drawn
 
 Without --config: receivers on 55678 (OpenCensus), KEDA scaler on 4318, health
 on 13133, self-metrics on 8888. config.example.yaml explains every setting.
@@ -50,6 +51,12 @@ Play a recorded session of real sidecars through a configuration, in this proces
 and without sockets, and show: each metric, kept or dropped and by which condition;
 what was understood of a metricQuery; the series and their parts of the answer; what
 KEDA would be told. Without METRIC_QUERY: the question of the Dapr walk-through.
+"""
+_DEMO = """\
+Start tallyd on free ports, play a recorded sidecar into it over real gRPC, faster
+than real time, ask it as KEDA would and draw what an autoscaler would choose. With
+--target: be that sidecar for a tallyd that runs elsewhere, in real time, until
+Ctrl-C.
 """
 
 
@@ -104,6 +111,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_explain_arguments(
         _add_command(commands, "explain", "show how an answer comes about", _EXPLAIN, _explain)
     )
+    _add_demo_arguments(
+        _add_command(commands, "demo", "play recorded sidecars and watch", _DEMO, _demo)
+    )
     return parser
 
 
@@ -144,6 +154,19 @@ def _add_explain_arguments(parser: argparse.ArgumentParser) -> None:
     add("--json", action="store_true", help="one JSON object (keys: daemon/explain/document.py)")
 
 
+def _add_demo_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--speed", metavar="N", type=_speed, default=20.0, help="times real time (default: 20)")
+    add("--target", metavar="HOST:PORT", help="play to this OpenCensus receiver, draw nothing")
+
+
+def _speed(text: str) -> float:
+    speed = float(text)
+    if not 1 <= speed <= 10_000:
+        raise argparse.ArgumentTypeError(f"expected a number from 1 to 10000, got {text}")
+    return speed
+
+
 def _run(args: argparse.Namespace) -> int:
     # What grpc has to say about a port that is taken is said better, and in the log's own form.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
@@ -162,6 +185,12 @@ def _validate(args: argparse.Namespace) -> int:
         sys.stderr.write(f"{warning} (warning)\n")
     sys.stdout.write(_summary(args.config, loaded))
     return OK
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from daemon.demo.command import run_demo  # noqa: PLC0415
+
+    return run_demo(args)
 
 
 def _explain(args: argparse.Namespace) -> int:
