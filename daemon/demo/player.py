@@ -35,7 +35,7 @@ class Sidecar:
         self._channel = grpc.aio.insecure_channel(target, options)
         self._streams: dict[tuple[int, int], Any] = {}  # grpc ships no types
 
-    async def connect(self, timeout_s: float = CONNECT_S) -> None:
+    async def connect(self, timeout_s: float) -> None:
         """Wait until the target takes connections.
 
         Raises:
@@ -74,7 +74,7 @@ class Sidecar:
 
 
 @asynccontextmanager
-async def sidecar_at(target: str) -> AsyncIterator[Sidecar]:
+async def sidecar_at(target: str, connect_s: float = CONNECT_S) -> AsyncIterator[Sidecar]:
     """Give a connected sidecar and close it in the end.
 
     Raises:
@@ -82,7 +82,7 @@ async def sidecar_at(target: str) -> AsyncIterator[Sidecar]:
     """
     sidecar = Sidecar(target)
     try:
-        await sidecar.connect()
+        await sidecar.connect(connect_s)
         yield sidecar
     finally:
         await sidecar.close()
@@ -102,14 +102,20 @@ def load_take(names: Sequence[str]) -> list[Event]:
 
 
 async def play_for_ever(
-    target: str, say: Callable[[str], None], *, clock: Clock, sleep: Sleep
+    target: str,
+    say: Callable[[str], None],
+    *,
+    clock: Clock,
+    sleep: Sleep,
+    connect_s: float = CONNECT_S,
 ) -> None:
     """Play all takes over and over to a tallyd at `target`; where it is not there, wait for it."""
+    say(f"playing to {target}")
     takes = [load_take(names) for names in TAKES]
     while True:
         for take in takes:
             try:
-                async with sidecar_at(target) as sidecar:
+                async with sidecar_at(target, connect_s) as sidecar:
                     await play_take(sidecar, take, say, clock=clock, sleep=sleep)
             except SidecarLostError as error:
                 say(f"no tallyd at {target} ({error}): trying again in {RETRY_S:g} s")

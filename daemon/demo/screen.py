@@ -81,7 +81,7 @@ def draw(picture: Picture, width: int, height: int, paint: Paint) -> list[str]:
     """Return the screen, at most `height` lines of at most `width` columns."""
     width = min(width, MAX_WIDTH)
     head = list(_head(picture, width, paint))
-    rows = height - len(head) - 4
+    rows = height - len(head) - 5  # a blank line, and what stands below the chart
     chart = draw_chart(picture, width, rows, paint)
     return [*head, "", *chart]
 
@@ -131,10 +131,13 @@ _Grid = list[list[_Cell]]
 
 
 def draw_chart(picture: Picture, width: int, rows: int, paint: Paint) -> list[str]:
-    """Return the values as an area, replicas as a line on the grid of the target's multiples, and the phases below."""
+    """Return the values as an area, replicas as a line on the grid of the target's multiples, and the phases below.
+
+    The chart itself takes at most `rows` lines, at least 2; what is above its scale is cut.
+    """
     columns = width - _MARGIN - 1
-    top = _top(picture)
-    per_unit = max(1, min(4, rows // (top + 1)))
+    top = min(_top(picture), rows - 1)
+    per_unit = min(4, rows // (top + 1))
     height = per_unit * top + 1
     grid: _Grid = [[_Cell()] * columns for _ in range(height)]
     seen = [_seen_at(picture, column, columns) for column in range(columns)]
@@ -144,7 +147,7 @@ def draw_chart(picture: Picture, width: int, rows: int, paint: Paint) -> list[st
         if sync is not None:
             _draw_value(grid, column, sync.value, per_unit / picture.target)
     _draw_pause(grid, picture.story, columns)
-    _draw_replicas(grid, [sync and sync.replicas for sync in seen], per_unit)
+    _draw_replicas(grid, [sync and min(sync.replicas, top) for sync in seen], per_unit)
     scale = {level * per_unit: f"{level * picture.target:g}" for level in range(top + 1)}
     lines = [
         f"{paint(Style.DIM, scale.get(row, '').rjust(_MARGIN - 1))} {_painted(grid[row], paint)}"
