@@ -54,9 +54,9 @@ KEDA would be told. Without METRIC_QUERY: the question of the Dapr walk-through.
 """
 _DEMO = """\
 Start tallyd on free ports, play a recorded sidecar into it over real gRPC, faster
-than real time, ask it as KEDA would and draw what an autoscaler would choose. With
---target: be that sidecar for a tallyd that runs elsewhere, in real time, until
-Ctrl-C.
+than real time, ask it as KEDA would and draw what an autoscaler would choose.
+Without --config: with the filter of the Dapr walk-through. With --target: be that
+sidecar for a tallyd that runs elsewhere, in real time, until Ctrl-C.
 """
 
 
@@ -151,7 +151,11 @@ def _add_explain_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="any other key of a trigger's metadata, such as clampMax=10 or queryRef=NAME; repeatable",
     )
-    add("--json", action="store_true", help="one JSON object (keys: daemon/explain/document.py)")
+    add(
+        "--json",
+        action="store_true",
+        help="one JSON object for scripts (daemon/explain/document.py describes its keys)",
+    )
 
 
 def _add_demo_arguments(parser: argparse.ArgumentParser) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from dataclasses import dataclass, field
 
 TOLERANCE = 0.1
 """Kubernetes' default: a ratio this close to 1 changes nothing."""
+MOST_ADDED = 4
+"""Replicas that one sync may add, or as many as there are if that is more: Kubernetes' default for its 15 s."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -31,10 +32,13 @@ class Autoscaler:
         wanted = self._recommended[-1][1]
         if wanted < self.replicas:
             wanted = min(self.replicas, max(count for _, count in self._recommended))
-        self.replicas = wanted
+        self.replicas = min(wanted, max(2 * self.replicas, self.replicas + MOST_ADDED))
         return self.replicas
 
     def _recommend(self, value: float) -> int:
-        ratio = value / (self.target * self.replicas)
-        wanted = self.replicas if abs(ratio - 1) <= TOLERANCE else math.ceil(value / self.target)
+        """Return the count for `value`, by Kubernetes' quantities: thousandths."""
+        thousandths, target = round(value * 1000), round(self.target * 1000)
+        ratio = thousandths / (target * self.replicas)
+        is_near = 1 - TOLERANCE <= ratio <= 1 + TOLERANCE
+        wanted = self.replicas if is_near else -(-thousandths // target)
         return min(max(wanted, self.min_replicas), self.max_replicas)

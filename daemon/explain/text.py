@@ -21,6 +21,12 @@ MAX_SERIES = 20
 """Series that are shown one by one; the largest parts come first."""
 MOMENTS_A_LINE = 8
 _UNITS = {OverTime.RATE: " a second"}
+_COMMON = ": its end is known of all live senders"
+_WINDOWS = {
+    OverTime.RATE: _COMMON,
+    OverTime.INCREASE: _COMMON,
+    OverTime.LAST_ONE: ": the newest sample in it counts",
+}
 
 
 def format_explanation(explanation: Explanation, configuration: str) -> str:
@@ -157,7 +163,8 @@ def _findings(asked: Asked, answer: Answer) -> Iterator[tuple[str, str]]:
         return
     length = format_duration(answer.window_end_ms - answer.window_start_ms)
     span = f"{_time(answer.window_start_ms)} to {_time(answer.window_end_ms)}"
-    yield "window", f"{span}, {length}: where all live senders are known"
+    meaning = _WINDOWS.get(asked.trigger.asked.over_time, "")
+    yield "window", f"{span}, {length}{meaning}"
     sigma = f" ± {_number(answer.sigma)}" if answer.sigma else ""
     unit = _UNITS.get(asked.trigger.asked.over_time, "")
     yield "raw value", f"{_number(answer.raw_value)}{sigma}{unit}"

@@ -216,7 +216,7 @@ def test_text(say: Any) -> None:
         '      name != "runtime/service_invocation/req_recv_total"\n',
         '      and instrumentation_scope.attributes["app_id"] != "nodeapp"\n',
         "  over time   rate over 1m\n",
-        "  window        20:44:14.477 to 20:45:14.477, 1m: where all live senders are known\n",
+        "  window        20:44:14.477 to 20:45:14.477, 1m: its end is known of all live senders\n",
         "  raw value     3 a second\n",
         "  KEDA is told  3 (metricValue 3, metricValueFloat 3), active\n",
     ):

@@ -6,7 +6,7 @@ from statistics import median
 import pytest
 
 from tests.support.addon_twin import AddOn
-from tests.support.closed_loop import Hpa, Run, Scaler, Scenario, Tallyd, simulate
+from tests.support.closed_loop import Run, Scaler, Scenario, Tallyd, simulate
 
 pytestmark = pytest.mark.slow
 RUNS = 24
@@ -114,23 +114,3 @@ def test_without_evidence() -> None:
     scenario = long(3, 1)
     results = [simulate(scenario, Tallyd(target=None), seed) for seed in range(12)]
     assert sum(settled(scenario, run) for run in results) <= 2
-
-
-@pytest.mark.parametrize(
-    ("replicas", "values", "expected"),
-    [
-        pytest.param(3, [3.29], [3], id="tolerance"),
-        pytest.param(3, [3.02], [3], id="inside"),
-        pytest.param(1, [3.02], [4], id="rounded-up"),
-        pytest.param(1, [9.0, 9.0], [5, 9], id="at-most-4-more-or-double"),
-        pytest.param(3, [1.0, 1.0, 1.0], [1, 1, 1], id="down"),
-        pytest.param(1, [0.0], [1], id="at-least-1"),
-    ],
-)
-def test_hpa(replicas: int, values: list[float], expected: list[int]) -> None:
-    """The simulated HPA does what keda.md 1.5 says."""
-    hpa, seen = Hpa(replicas, 15), []
-    for i, value in enumerate(values):
-        hpa.sync(15_000 * i, value)
-        seen.append(hpa.replicas)
-    assert seen == expected

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from daemon.demo.autoscaler import Autoscaler
 from query.dialect import parse_metric_query, simple_form
 from query.engine import Engine, Question
 from query.estimator import round_down
@@ -20,7 +21,6 @@ SECOND = 1_000
 BEGIN_MS = 1_700_000_000_000
 REPORT_MS, BUNDLER_MS, READY_MS, SYNC_MS = 20 * SECOND, 2 * SECOND, 8 * SECOND, 15 * SECOND
 BURST, BURST_MS = 100, 4_500
-TOLERANCE = 0.1
 MAX_REPLICAS = 10
 METRIC = "runtime_service_invocation_req_recv_total"
 
@@ -127,26 +127,6 @@ class Run:
         return all(n == number for second, n in self.replicas if second >= end - last_s)
 
 
-class Hpa:
-    """One external metric of type AverageValue with a target of 1; policies as Kubernetes has them by default."""
-
-    def __init__(self, replicas: int, down_window_s: int) -> None:
-        self.replicas = replicas
-        self._window_ms = down_window_s * SECOND
-        self._recommended: list[tuple[int, int]] = []
-
-    def sync(self, at_ms: int, value: float) -> None:
-        thousandths = math.floor(value * 1000 + 0.5)
-        ratio = thousandths / (1000 * self.replicas)
-        wanted = self.replicas if abs(ratio - 1) <= TOLERANCE else -(-thousandths // 1000)
-        wanted = min(max(wanted, 1), MAX_REPLICAS)
-        recent = [r for r in self._recommended if r[0] > at_ms - self._window_ms]
-        self._recommended = [*recent, (at_ms, wanted)]
-        if wanted < self.replicas:
-            wanted = min(max(number for _, number in self._recommended), self.replicas)
-        self.replicas = min(wanted, max(2 * self.replicas, self.replicas + 4))
-
-
 class Loop:
     """One run of a scenario."""
 
@@ -160,7 +140,12 @@ class Loop:
         self._pods: list[Pod] = []
         self._names = itertools.count()
         self._callers = 0
-        self._hpa = Hpa(scenario.before, scenario.down_window_s)
+        self._hpa = Autoscaler(
+            target=1.0,
+            max_replicas=MAX_REPLICAS,
+            stabilization_ms=scenario.down_window_s * SECOND,
+            replicas=scenario.before,
+        )
         self._run = Run()
 
     def run(self) -> Run:
@@ -218,7 +203,7 @@ class Loop:
 
     def _sync(self, at_ms: int) -> None:
         value = min(self._scaler.value(at_ms), float(MAX_REPLICAS))
-        self._hpa.sync(at_ms, value)
+        self._hpa.sync(value, at_ms)
         while len(self._pods) < self._hpa.replicas:
             self._start_pod(at_ms, ready_ms=at_ms + READY_MS)
         while len(self._pods) > self._hpa.replicas:
