@@ -9,7 +9,7 @@ so that they can key caches; receivers hand out the same object for the same byt
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from types import MappingProxyType
@@ -186,8 +186,8 @@ class EncodedPoints(Protocol):
     def decode(self) -> list[DataPoint]:
         """Return all data points, decoded whole."""
 
-    def rows(self) -> Iterator[EncodedRow]:
-        """Yield the value of each data point without decoding attributes."""
+    def rows(self) -> Iterable[EncodedRow]:
+        """Return the value of each data point without decoding attributes."""
 
     def describe(self, key: Hashable) -> tuple[dict[str, AnyValue], int]:
         """Return attributes and start time (Unix ns, 0 = unknown) of the time series that `key` names."""

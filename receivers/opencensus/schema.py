@@ -33,8 +33,10 @@ from google.protobuf.message import DecodeError as WireError
 __all__ = [
     "NO_RESOURCE",
     "LabelValueParts",
+    "LabelValuesParts",
     "MetricDescriptor",
     "Node",
+    "PointParts",
     "RequestParts",
     "Resource",
     "TimeSeries",
@@ -73,11 +75,12 @@ _PARTIAL: dict[str, tuple[str, dict[str, str | None]]] = {
         _METRICS + "TimeSeries",
         {"start_timestamp": None, "label_values": None, "points": "PointParts"},
     ),
+    "LabelValuesParts": (_METRICS + "TimeSeries", {"label_values": None}),
     "LabelValueParts": (_METRICS + "LabelValue", {"value": None, "has_value": None}),
     "PointParts": (
         _METRICS + "Point",
         {
-            "timestamp": "TimestampParts",
+            "timestamp": None,
             "int64_value": None,
             "double_value": None,
             "distribution_value": "DistributionParts",
@@ -165,5 +168,7 @@ TimeSeries: MessageClass = message_class(_METRICS + "TimeSeries")
 
 RequestParts: MessageClass = _partial_class("RequestParts")
 TimeSeriesParts: MessageClass = _partial_class("TimeSeriesParts")
+LabelValuesParts: MessageClass = _partial_class("LabelValuesParts")
+PointParts: MessageClass = _partial_class("PointParts")
 LabelValueParts: MessageClass = _partial_class("LabelValueParts")
 TimestampParts: MessageClass = _partial_class("TimestampParts")

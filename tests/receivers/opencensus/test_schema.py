@@ -78,9 +78,12 @@ def _series(raw: bytes) -> Any:
 
 
 def _point(point: Any) -> Any:
+    time = point.timestamp
+    if isinstance(time, bytes):
+        time = schema.TimestampParts.FromString(time)
     return (
-        point.timestamp.seconds,
-        point.timestamp.nanos,
+        time.seconds,
+        time.nanos,
         point.WhichOneof("value"),
         point.int64_value,
         point.double_value,
