@@ -50,6 +50,8 @@ class _MetricMemo:
     """What is remembered of one metric of one sender: its series by the key of their bytes."""
 
     name: str
+    names: tuple[str, ...]
+    """Of its series, buckets aside."""
     is_counter: bool
     is_distribution: bool
     rows: dict[Hashable, tuple[Series, Series | None]] = field(default_factory=dict)
@@ -148,11 +150,7 @@ class Windows:
             known = memo[key] = self._describe(metric.header)
         if known is None:
             return
-        if known.is_distribution:
-            message.names.add(known.name + "_count")
-            message.names.add(known.name + "_sum")
-        else:
-            message.names.add(known.name)
+        message.names.update(known.names)
         if known.is_distribution and self._wants_buckets(known.name):
             message.names.add(known.name + BUCKET_SUFFIX)
             self._decoded(message, known, resource, metric)
@@ -169,8 +167,10 @@ class Windows:
             self._count("temporality_not_cumulative", 1)
             return None
         is_distribution = header.type not in {MetricType.GAUGE, MetricType.SUM}
+        name = metric_name(header.name)
         return _MetricMemo(
-            name=metric_name(header.name),
+            name=name,
+            names=(name + "_count", name + "_sum") if is_distribution else (name,),
             is_counter=is_distribution or (header.type is MetricType.SUM and header.is_monotonic),
             is_distribution=is_distribution,
         )
@@ -186,12 +186,8 @@ class Windows:
         """Read values off the wire; attributes are decoded only for a time series not seen before."""
         encoded = metric.encoded
         assert encoded is not None  # noqa: S101 the caller looked; tells the type checker
-        rows, series, times_ms, values = (
-            known.rows,
-            message.series,
-            message.times_ms,
-            message.values,
-        )
+        rows = known.rows
+        series, times_ms, values = message.series, message.times_ms, message.values
         for key, time_unix_nano, value, total in encoded.rows():
             pair = rows.get(key)
             if pair is None or not pair[0].alive:
@@ -202,12 +198,13 @@ class Windows:
                 if len(rows) >= MAX_ROWS_PER_METRIC:
                     rows.clear()
                 rows[key] = pair
-            series.append(pair[0])
-            times_ms.append(time_unix_nano // _NANOS_PER_MS)
+            time_ms, (first, second) = time_unix_nano // _NANOS_PER_MS, pair
+            series.append(first)
+            times_ms.append(time_ms)
             values.append(value)
-            if total is not None and pair[1] is not None:
-                series.append(pair[1])
-                times_ms.append(time_unix_nano // _NANOS_PER_MS)
+            if total is not None and second is not None:
+                series.append(second)
+                times_ms.append(time_ms)
                 values.append(total)
 
     def _decoded(
