@@ -219,10 +219,15 @@ async def run(loaded: LoadedConfig) -> None:
     Raises:
         OSError: a port cannot be opened.
     """
-    configure_logs(loaded.config.service.telemetry.logs)
+    lines = configure_logs(loaded.config.service.telemetry.logs)
     for warning in loaded.warnings:
         log.warning("odd configuration", detail=warning)
     app = App(loaded)
+    app.metrics.table(
+        "tallyd_log",
+        {"lost_lines": "Log lines that could not be written"},
+        lambda: {"lost_lines": lines.lost},
+    )
     stopping = asyncio.Event()
 
     def stop() -> None:

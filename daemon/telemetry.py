@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 import sys
 import time
@@ -10,7 +11,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from typing import TextIO
+from typing import TextIO, cast
 
 import structlog
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -31,10 +32,36 @@ _FIRST_PAUSE_S = 0.5
 _LAST_PAUSE_S = 30.0
 
 
-def configure_logs(config: LogsConfig, stream: TextIO | None = None) -> None:
+class LogStream:
+    """Where log lines go: a line that cannot be written is lost and counted, and costs nothing else.
+
+    Standard error may be closed, its reader gone, its disk full. That is no reason to leave a question unanswered.
+    """
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+        self.is_terminal = stream is not None and not stream.closed and stream.isatty()
+        self.lost = 0
+        """Lines that could not be written."""
+
+    def write(self, text: str) -> None:
+        """Write `text`, or lose it."""
+        try:
+            if self._stream is None:
+                raise BrokenPipeError
+            self._stream.write(text)
+            self._stream.flush()
+        except (OSError, ValueError):  # ValueError: the stream was closed
+            self.lost += 1
+
+    def flush(self) -> None:
+        """Do nothing: `write` has flushed."""
+
+
+def configure_logs(config: LogsConfig, stream: TextIO | None = None) -> LogStream:
     """Write log lines to `stream` (standard error): JSON, or for people where it is a terminal."""
-    stream = stream or sys.stderr
-    for_people = config.encoding == "console" or (config.encoding is None and stream.isatty())
+    lines = LogStream(stream or _standard_error())
+    for_people = config.encoding == "console" or (config.encoding is None and lines.is_terminal)
     level = _LEVELS[config.level]
     structlog.configure(
         processors=[
@@ -42,19 +69,31 @@ def configure_logs(config: LogsConfig, stream: TextIO | None = None) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.StackInfoRenderer(),
-            *_renderers(stream, for_people=for_people),
+            *_renderers(lines, for_people=for_people),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=stream),
+        # WriteLogger calls `write` and `flush` alone.
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", lines)),
     )
     root = logging.getLogger()
     root.handlers = [_FromLibraries()]
     root.setLevel(max(level, logging.WARNING))
+    return lines
 
 
-def _renderers(stream: TextIO, *, for_people: bool) -> Iterable[structlog.typing.Processor]:
+def _standard_error() -> TextIO | None:
+    """Return standard error without its buffer, which would keep what it cannot write and fail at exit; None if closed."""
+    if sys.__stderr__ is None or sys.stderr is not sys.__stderr__:
+        return sys.stderr
+    raw = io.FileIO(sys.__stderr__.fileno(), "w", closefd=False)
+    return io.TextIOWrapper(
+        cast("io.BufferedWriter", raw), "utf-8", "backslashreplace", write_through=True
+    )
+
+
+def _renderers(stream: LogStream, *, for_people: bool) -> Iterable[structlog.typing.Processor]:
     if for_people:
-        return (structlog.dev.ConsoleRenderer(colors=stream.isatty()),)
+        return (structlog.dev.ConsoleRenderer(colors=stream.is_terminal),)
     return (
         structlog.processors.format_exc_info,
         _in_reading_order,

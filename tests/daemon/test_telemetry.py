@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 import json
 import logging
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -53,6 +55,34 @@ def test_terminal() -> None:
     structlog.get_logger("x").info("it began", port=4318)
     assert "it began" in stream.getvalue()
     assert not stream.getvalue().startswith("{")
+
+
+class FullDisk(io.StringIO):
+    def write(self, _text: str) -> int:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+
+def closed() -> io.StringIO:
+    stream = io.StringIO()
+    stream.close()
+    return stream
+
+
+@pytest.mark.parametrize("stream", [FullDisk(), closed()], ids=["full disk", "closed"])
+def test_a_line_that_cannot_be_written_costs_nothing_else(stream: io.StringIO) -> None:
+    """A log stream that fails loses the line and counts it; who logs, libraries too, does not hear of it."""
+    lines = configure_logs(LogsConfig(), stream)
+    structlog.get_logger("x").warning("it happened")
+    logging.getLogger("library").warning("it happened there")
+    assert lines.lost == 2
+
+
+def test_without_standard_error_lines_are_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that was started without standard error runs, and counts what it could not say."""
+    monkeypatch.setattr(sys, "stderr", None)
+    lines = configure_logs(LogsConfig())
+    structlog.get_logger("x").warning("it happened")
+    assert lines.lost == 1
 
 
 @pytest.mark.parametrize(

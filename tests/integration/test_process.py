@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -126,6 +127,35 @@ async def test_sigterm_ends_streams_with_ok_and_the_process_within_two_seconds(
     assert list(codes) == [grpc.StatusCode.OK, grpc.StatusCode.OK]
     assert code == 0
     assert took_s < 2.0
+
+
+async def test_whoever_reads_the_log_may_go_away(config: Path) -> None:
+    """Nobody reads the log any more: questions are answered as before, and the process ends with 0."""
+    with process(config) as tally:
+        assert tally.popen.stderr is not None
+        tally.popen.stderr.close()
+        async with connect(tally.ports["keda_scaler"]) as channel:
+            outcomes = [
+                await asyncio.wait_for(
+                    KedaClient(channel, WALKTHROUGH, name=name).outcome(), UNIT_S
+                )
+                for name in ("one", "two")
+            ]
+        page = tally.get("telemetry", "/metrics")
+        tally.popen.send_signal(signal.SIGTERM)
+        code = await asyncio.to_thread(tally.popen.wait, UNIT_S)
+    assert (outcomes, code) == (["UNAVAILABLE", "UNAVAILABLE"], 0)
+    assert "tallyd_log_lost_lines_total 2.0" in page
+
+
+def test_standard_error_may_be_closed(config: Path) -> None:
+    """Started without standard error it runs, and SIGTERM ends it with 0."""
+    line = "exec " + shlex.join(command("run", "--config", str(config))) + " 2>&-"
+    with subprocess.Popen(["/bin/sh", "-c", line]) as popen:
+        with pytest.raises(subprocess.TimeoutExpired):
+            popen.wait(2.0)
+        popen.terminate()
+        assert popen.wait(UNIT_S) == 0
 
 
 def test_sigint_ends_it_as_well(config: Path) -> None:
