@@ -36,9 +36,11 @@ class Autoscaler:
         return self.replicas
 
     def _recommend(self, value: float) -> int:
-        """Return the count for `value`, by Kubernetes' quantities: thousandths."""
+        """Return the count for `value`, by Kubernetes' quantities: thousandths.
+
+        As in Kubernetes up to 1.32, ten per cent over is over: 1.1 - 1 is a little more than 0.1 in floats.
+        """
         thousandths, target = round(value * 1000), round(self.target * 1000)
         ratio = thousandths / (target * self.replicas)
-        is_near = 1 - TOLERANCE <= ratio <= 1 + TOLERANCE
-        wanted = self.replicas if is_near else -(-thousandths // target)
+        wanted = self.replicas if abs(ratio - 1) <= TOLERANCE else -(-thousandths // target)
         return min(max(wanted, self.min_replicas), self.max_replicas)

@@ -14,7 +14,7 @@ from daemon.demo.autoscaler import Autoscaler
         pytest.param(1, 1.09, 1, id="inside the tolerance"),
         pytest.param(1, 1.2, 2, id="rounded up"),
         pytest.param(1, 2.67, 3, id="the burst of the walk-through"),
-        pytest.param(3, 3.3, 3, id="ten per cent over"),
+        pytest.param(3, 3.3, 4, id="ten per cent over"),
         pytest.param(2, 3.02, 4, id="one per cent too much costs a replica"),
         pytest.param(1, 99.0, 5, id="four more at once"),
         pytest.param(4, 99.0, 8, id="doubled at once"),
