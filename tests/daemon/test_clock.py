@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time as machine
 
-from daemon.clock import VirtualTime
+import pytest
+
+from daemon.clock import VirtualTime, system_clock
+
+
+def test_the_clock_does_not_follow_steps_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody sets the machine's clock back by an hour: the daemon's time goes on as before."""
+    before_ms = system_clock()
+    assert abs(before_ms - machine.time() * 1000) < 60_000
+    stepped_ns = machine.time_ns() - 3600 * 10**9
+    monkeypatch.setattr(machine, "time_ns", lambda: stepped_ns)
+    assert 0 <= system_clock() - before_ms < 60_000
 
 
 async def test_sleepers_wake_in_order_each_at_its_own_time() -> None:
