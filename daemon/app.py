@@ -36,6 +36,9 @@ log = structlog.get_logger(__name__)
 TICK_S = 1.0
 """How often senders are looked at for those that ended, and series for those to forget."""
 
+ASLEEP_MS = 5_000
+"""A tick that comes so late was held up with everything else: the process was stopped, or the machine suspended."""
+
 _MIB = 1024 * 1024
 _FORCED = 1
 
@@ -208,9 +211,16 @@ class App:
         return [] if self._ready else ["listening"]
 
     async def _tick(self) -> None:
+        before_ms = self._clock()
         while True:
             await self._sleep(TICK_S)
-            self.store.advance(self._clock())
+            now_ms = self._clock()
+            asleep_ms = now_ms - before_ms
+            if asleep_ms >= ASLEEP_MS:
+                log.warning("was not running, senders are given time to report", for_ms=asleep_ms)
+                self.store.excuse(now_ms)
+            before_ms = now_ms
+            self.store.advance(now_ms)
 
 
 async def run(loaded: LoadedConfig) -> None:
@@ -238,12 +248,31 @@ async def run(loaded: LoadedConfig) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    await app.start()
-    log.info("ready")
-    await stopping.wait()
+    loop.add_signal_handler(signal.SIGHUP, _no_reload)
+    if await _started(app, stopping):
+        log.info("ready")
+        await stopping.wait()
     log.info("stopping")
     await app.stop()
     log.info("stopped")
+
+
+async def _started(app: App, stopping: asyncio.Event) -> bool:
+    """Start `app`, but no longer than until `stopping`; return whether it listens."""
+    start = asyncio.create_task(app.start())
+    stop = asyncio.create_task(stopping.wait())
+    await asyncio.wait({start, stop}, return_when=asyncio.FIRST_COMPLETED)
+    stop.cancel()
+    if not start.done():
+        start.cancel()
+        await asyncio.wait({start})
+        return False
+    await start
+    return True
+
+
+def _no_reload() -> None:
+    log.warning("SIGHUP changes nothing: restart tallyd to read its configuration again")
 
 
 class _Asked:

@@ -41,6 +41,7 @@ class Sender:
         "clock_offset_ms",
         "closed_at_ms",
         "default_interval_ms",
+        "excused_at_ms",
         "gap_from_ms",
         "gaps_ms",
         "known_before_ms",
@@ -68,6 +69,8 @@ class Sender:
         self.streams = 0
         self.closed_at_ms = NO_TIME
         self.report_at_ms = NO_TIME
+        self.excused_at_ms = NO_TIME
+        """Until then nobody could have heard it: silence counts from there."""
         self.gap_from_ms = NO_TIME
         """Where the current gap began: the first message of the last report."""
         self.gaps_ms: list[int] = []
@@ -103,9 +106,11 @@ class Sender:
     @property
     def deadline_ms(self) -> int:
         """When the sender counts as ended if nothing more is heard (keda.md 6.3.5)."""
-        silent = self.report_at_ms + int(MISSED_INTERVALS * self.interval_ms)
+        heard_at_ms = max(self.report_at_ms, self.excused_at_ms)
+        silent = heard_at_ms + int(MISSED_INTERVALS * self.interval_ms)
         if self.streams == 0 and self.closed_at_ms >= self.report_at_ms:
-            return min(silent, self.closed_at_ms + self.interval_ms + GRACE_MS)
+            closed_at_ms = max(self.closed_at_ms, self.excused_at_ms)
+            return min(silent, closed_at_ms + self.interval_ms + GRACE_MS)
         return silent
 
     @property
@@ -262,6 +267,13 @@ class SenderTable:
         self.known_until_ms[number] = sender.known_until_ms
         self.interval_ms[number] = sender.interval_ms
         self.deadline_ms[number] = sender.deadline_ms
+
+    def excuse(self, now_ms: int) -> None:
+        """Let the silence of live senders count from `now_ms`."""
+        for number in np.flatnonzero(self.live[: len(self._by_number)]).tolist():
+            sender = self.at(number)
+            sender.excused_at_ms = now_ms
+            self.update(sender)
 
     def end_due(self, now_ms: int) -> list[Sender]:
         """End the live senders whose deadline has passed and return them."""

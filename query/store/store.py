@@ -187,6 +187,10 @@ class Store:
             if sender.streams == 0 and sender.series_count == 0 and not self._live(sender):
                 self._senders.remove(sender)
 
+    def excuse(self, now_ms: int) -> None:
+        """Let no sender end for a silence before `now_ms`: nothing was heard, because the process did not run."""
+        self._senders.excuse(now_ms)
+
     def dump(self) -> dict[str, object]:
         """Return everything that `load` needs, as plain lists and arrays; copies."""
         return {"known_names": self.known_names(), **dump_collection(self._collection)}

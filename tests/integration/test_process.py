@@ -158,6 +158,39 @@ def test_standard_error_may_be_closed(config: Path) -> None:
         assert popen.wait(UNIT_S) == 0
 
 
+def test_sighup_changes_nothing_and_says_so(config: Path) -> None:
+    """SIGHUP, which others reload on, does not kill: the log tells that a restart is needed."""
+    with process(config) as tally:
+        assert tally.popen.stderr is not None
+        tally.popen.send_signal(signal.SIGHUP)
+        assert "SIGHUP changes nothing" in tally.popen.stderr.readline()
+        assert json.loads(tally.get("health_check", "/readyz")) == {"status": "ready"}
+
+
+def test_sigterm_while_it_waits_for_a_port(tmp_path: Path) -> None:
+    """A port that is taken is tried for seconds; SIGTERM does not wait for that, and is a clean end."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        path = tmp_path / "tallyd.yaml"
+        port = taken.getsockname()[1]
+        text = on_loopback("").replace(
+            "  opencensus:\n    endpoint: 127.0.0.1:0",
+            f"  opencensus:\n    endpoint: 127.0.0.1:{port}",
+        )
+        path.write_text(text)
+        with subprocess.Popen(
+            command("run", "--config", str(path)), stderr=subprocess.PIPE, text=True
+        ) as popen:
+            assert popen.stderr is not None
+            for line in popen.stderr:
+                if json.loads(line).get("component") == "telemetry":
+                    break
+            began = time.monotonic()
+            popen.terminate()
+            code = popen.wait(UNIT_S)
+    assert code == 0
+    assert time.monotonic() - began < 2.0
+
+
 def test_sigint_ends_it_as_well(config: Path) -> None:
     """Ctrl-C is a clean end."""
     with process(config) as tally:

@@ -36,6 +36,10 @@ class Fleet:
             hello = request(node=node(host_name=pod, pid=1, start=(START_S, n)))
             self._sidecars[pod] = await self._stack.enter_async_context(self._run.sidecar(hello))
 
+    @property
+    def sidecars(self) -> list[Sidecar]:
+        return list(self._sidecars.values())
+
     async def reports(self, until_s: int) -> AsyncIterator[int]:
         """Report until then; yield the seconds since the start after each round of reports."""
         for at_s in range(0, until_s + 1, INTERVAL_S):
@@ -162,6 +166,31 @@ async def test_a_pod_that_goes_away_counts_inside_the_window_only() -> None:
     assert values[:2] == [1.0, 1.0]
     assert values == sorted(values, reverse=True)
     assert values[-1] == 0.0
+
+
+async def test_a_process_that_stood_still_does_not_take_senders_for_dead() -> None:
+    """Stopped for 70 s, reports waiting in sockets: before they are read the last value holds, then it is right."""
+    async with (
+        running_app(WALKTHROUGH_FILTER, at_ms=START_S * 1000) as run,
+        run.keda() as keda,
+        AsyncExitStack() as stack,
+    ):
+        pods: dict[str, Calls] = {"pod-a": lambda at_s: at_s, "pod-b": lambda at_s: at_s}
+        fleet = Fleet(run, stack, pods)
+        await fleet.start()
+        async for _ in fleet.reports(200):
+            pass
+        run.time.jump_to((START_S + 272) * 1000)
+        await run.at((START_S + 274) * 1000)
+        values = [await keda.value()]
+        for at_s in (220, 240, 260):
+            for sidecar in fleet.sidecars:
+                row = ci(NAME, KEYS, VALUES, at_s, START_S + at_s)
+                await sidecar.report(request(row))
+            await run.at((START_S + 275 + at_s // 20) * 1000)
+            values.append(await keda.value())
+        ended = run.page()["tallyd_windows_ended_senders_total"]
+    assert (values, ended) == ([2.0, 2.0, 2.0, 2.0], 0.0)
 
 
 async def test_settling_answers_no_sum_that_is_partial() -> None:

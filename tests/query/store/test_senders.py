@@ -60,6 +60,24 @@ def test_deadline(streams: int, closed: int | None, deadline: int) -> None:
     assert sender.deadline_ms - T0 == deadline
 
 
+def test_silence_while_nobody_could_hear_ends_no_sender() -> None:
+    """The process stood still for a minute: live senders get their time anew, ended ones stay ended."""
+    driver = Driver()
+    driver.report("gone", 0, (M, 0, 1.0))
+    driver.store.advance(T0 + 140_000)
+    for sender in ("open", "closed"):
+        driver.open(sender, 140_000)
+        driver.report(sender, 140_000, (M, 140_000, 1.0))
+    driver.store.sender_closed("closed", T0 + 141_000)
+    live = []
+    driver.store.excuse(T0 + 200_000)
+    for at in (200_000, 224_999, 225_000, 243_999, 244_000):
+        driver.store.advance(T0 + at)
+        senders = driver.select(NAMED_M).senders
+        live.append({n for n, alive in zip(senders.names, senders.live, strict=True) if alive})
+    assert live == [{"open", "closed"}, {"open", "closed"}, {"open"}, {"open"}, set()]
+
+
 def test_known_until() -> None:
     """The newest sample of the last report, or its arrival if it held none; it never goes back."""
     driver = Driver()
