@@ -65,9 +65,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:
         code: int = args.command(args)
+        sys.stdout.flush()
     except InvalidConfigurationError as error:
         sys.stderr.write(f"{error}\n")
         return BAD_CONFIGURATION
+    except BrokenPipeError:
+        # Whoever reads has seen enough (`| head`); the interpreter must not write the rest at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
     except OSError as error:
         sys.stderr.write(f"tallyd {args.name}: {_reason(error)}\n")
         return FAILED

@@ -302,3 +302,15 @@ def test_a_second_signal_forces(config: Path) -> None:
             for _ in range(2):
                 os.kill(tally.popen.pid, signal.SIGTERM)
         assert tally.popen.wait(UNIT_S) in {0, 1}
+
+
+def test_a_reader_that_has_seen_enough() -> None:
+    """`tallyd explain | head -1` ends without a word of its own."""
+    with subprocess.Popen(
+        command("explain"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as popen:
+        assert popen.stdout is not None
+        assert popen.stderr is not None
+        popen.stdout.close()
+        assert popen.stderr.read() == ""
+        assert popen.wait(UNIT_S) == 1
