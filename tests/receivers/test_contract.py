@@ -48,9 +48,11 @@ async def test_opencensus_stop_is_always_safe() -> None:
     """Before start, twice, and while it is being stopped already."""
     server = OpenCensusServer("127.0.0.1:0", NopConsumer(), PresenceRecorder(), lambda: 0, Counts())
     await server.stop()
-    await server.start()
+    port = await server.start()
     await asyncio.gather(server.stop(), server.stop())
     await server.stop()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", port)
 
 
 def _id(stream: int, report: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 
 import aiohttp
@@ -52,9 +53,11 @@ async def test_stop() -> None:
     """Stopping is safe before the start and twice."""
     listener = HttpListener("127.0.0.1:0", {})
     await listener.stop()
-    await listener.start()
+    port = await listener.start()
     await listener.stop()
     await listener.stop()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", port)
 
 
 async def test_unknown_host() -> None:

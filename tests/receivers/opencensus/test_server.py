@@ -408,6 +408,8 @@ async def test_stop_is_safe_before_start_and_twice(oc: Running) -> None:
     """Stop may be called at any time."""
     await oc.server.stop(0)
     await oc.server.stop(0)
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", oc.port)
 
 
 async def test_a30_a31_burst_and_replay(oc: Running) -> None:
