@@ -78,7 +78,7 @@ class Answer:
     name: str | None
     """The metric name that was looked up, without `dapr_` if that was dropped; None if none is given by equality."""
     refused_at_ms: int | None
-    """When a limit last refused a series of this metric name."""
+    """Until when a limit keeps a series of this metric name out (`Selection.refused_at_ms`)."""
     newest_sample_ms: int | None
     warnings: tuple[str, ...] = ()
 

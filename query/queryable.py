@@ -50,7 +50,8 @@ class Selection:
     """int64[n]: into `senders`."""
     senders: Senders
     refused_at_ms: int
-    """When a new series of one of these metric names was last refused by a limit, or NO_TIME."""
+    """Until when a limit keeps a series of one of these metric names out: its sender, last refused, is live until then if
+    nothing more is heard. NO_TIME if none was refused."""
 
 
 class Queryable(Protocol):

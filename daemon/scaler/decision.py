@@ -99,8 +99,8 @@ def decide(trigger: Trigger, answer: Answer, *, at_ms: int) -> Decision:
     if refused_at_ms is not None and refused_at_ms > at_ms - trigger.asked.window_ms:
         return Refused(
             refusal=Refusal.UNAVAILABLE,
-            text=f"metric {name} is incomplete: a series of it was refused at the limit "
-            "exporters.windows.max_series: raise it or drop metrics by a filter",
+            text=f"metric {name} is incomplete: a series of it was refused at a limit, which the log names "
+            "(exporters.windows.max_series, max_series_per_metric, max_senders): raise it or drop metrics by a filter",
         )
     if not answer.known:
         return _not_found(trigger, name, at_ms)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from query.labels import METRIC_NAME, Matcher
+from query.labels import METRIC_NAME, Matcher, MatchOp
 from query.queryable import NO_TIME
 
 MAX_REFUSED_NAMES = 1_000
+"""Names whose refusals are remembered, unless more can be known."""
 MAX_SHARED_SETS = 1_000
+MAX_SHARED_NAMES = 1_000_000
+"""In all sets together."""
+MAX_NAME_LENGTH = 1_024
+"""Characters; daprd's longest name has 60."""
 
 
 class Names:
@@ -18,40 +23,58 @@ class Names:
         self._max_known = max_known
         self.known: dict[str, None] = {}
         self._refused_ms: dict[str, int] = {}
+        self._refused_unknown_ms = NO_TIME
+        """When a series of a name that cannot become known was last refused."""
         self._sets: dict[frozenset[str], frozenset[str]] = {}
+        self._shared_names = 0
 
     def intern(self, names: Iterable[str]) -> frozenset[str]:
         """Return `names` as a set; equal ones are the same object: all sidecars report the same metrics."""
         wanted = frozenset(names)
-        if len(self._sets) >= MAX_SHARED_SETS and wanted not in self._sets:
-            self._sets.clear()
-        return self._sets.setdefault(wanted, wanted)
+        shared = self._sets.get(wanted)
+        if shared is None:
+            self._shared_names += len(wanted)
+            if len(self._sets) >= MAX_SHARED_SETS or self._shared_names > MAX_SHARED_NAMES:
+                self._sets.clear()
+                self._shared_names = len(wanted)
+            shared = self._sets[wanted] = wanted
+        return shared
 
     def add(self, names: frozenset[str]) -> list[str]:
         """Add to the known names; return those that the limit refused."""
         refused: list[str] = []
         for name in sorted(names.difference(self.known)):
-            if len(self.known) < self._max_known:
+            if len(self.known) < self._max_known and len(name) <= MAX_NAME_LENGTH:
                 self.known[name] = None
             else:
                 refused.append(name)
         return refused
 
     def refuse(self, name: str, at_ms: int) -> None:
-        """Note that a series of this metric was refused; the names refused longest ago are dropped at the limit."""
-        self._refused_ms.pop(name, None)
-        self._refused_ms[name] = at_ms
-        if len(self._refused_ms) > MAX_REFUSED_NAMES:
+        """Note that a series of this metric was refused; a known name is never dropped for one that is not.
+
+        Who asks for a name that is not known hears that (keda.md 6.3.6), so its refusals matter to patterns only.
+        """
+        if len(name) > MAX_NAME_LENGTH or (
+            name not in self.known and len(self.known) >= self._max_known
+        ):
+            self._refused_unknown_ms = max(self._refused_unknown_ms, at_ms)
+            return
+        before_ms = self._refused_ms.pop(name, NO_TIME)
+        self._refused_ms[name] = max(before_ms, at_ms)
+        if len(self._refused_ms) > max(self._max_known, MAX_REFUSED_NAMES):
             del self._refused_ms[next(iter(self._refused_ms))]
 
     def refused_at_ms(self, matchers: Sequence[Matcher]) -> int:
-        """Return when a series whose metric name matches was last refused, or NO_TIME."""
-        if not self._refused_ms:
-            return NO_TIME
-        named = [matcher.accepts for matcher in matchers if matcher.name == METRIC_NAME]
+        """Return the latest time that `refuse` was given for a metric name that matches, or NO_TIME."""
+        named = [matcher for matcher in matchers if matcher.name == METRIC_NAME]
+        exact = next((one.value for one in named if one.op is MatchOp.EQUAL), None)
+        if exact is not None:
+            at_ms = self._refused_ms.get(exact, NO_TIME)
+            return at_ms if all(one.accepts(exact) for one in named) else NO_TIME
         times = [
             at_ms
             for name, at_ms in self._refused_ms.items()
-            if all(accepts(name) for accepts in named)
+            if all(one.accepts(name) for one in named)
         ]
-        return max(times, default=NO_TIME)
+        return max([self._refused_unknown_ms, *times])

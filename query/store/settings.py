@@ -21,7 +21,7 @@ COUNTERS = {
     "refused_series": "series refused by a limit",
     "evicted_series": "series of ended senders that made room at a limit",
     "forgotten_series": "series whose newest sample had become older than the retention",
-    "refused_names": "metric names refused by max_known_names",
+    "refused_names": "metric names refused by max_known_names, or longer than 1,024 characters",
     "shared_labels": "label sets of two live senders, which got the label `sender`",
 }
 """Every counter of a store and what it counts."""

@@ -17,10 +17,15 @@ from query.store.collection import Collection
 from query.store.dump import DumpError, dump_collection, load_collection
 from query.store.index import MAX_CACHED_QUESTIONS
 from query.store.intake import Intake
-from query.store.names import Names
+from query.store.names import MAX_NAME_LENGTH, Names
 from query.store.reading import Matched, describe, read
 from query.store.rows import Series
-from query.store.senders import DEFAULT_REPORT_INTERVAL_MS, Sender, SenderTable
+from query.store.senders import (
+    DEFAULT_REPORT_INTERVAL_MS,
+    MISSED_INTERVALS,
+    Sender,
+    SenderTable,
+)
 from query.store.settings import COUNTERS, NOTICES, Notify, StoreSettings
 
 __all__ = ["COUNTERS", "NOTICES", "Series", "Store", "StoreSettings"]
@@ -28,6 +33,8 @@ __all__ = ["COUNTERS", "NOTICES", "Series", "Store", "StoreSettings"]
 MAX_TIME_MS = 2**62
 """Later start times are no times."""
 
+MAX_LABEL_CHARACTERS = 8_192
+"""Names and values of one series; OpenCensus allows values of 255 characters."""
 EVICTED_AT_ONCE = 256
 FORGOTTEN_AT_ONCE = 1_000
 """Series that one `advance` forgets: about 4 ms."""
@@ -85,16 +92,18 @@ class Store:
 
     def metrics_reported(self, sender: str, names: Iterable[str], at_ms: int) -> None:
         """Note the metric names of this report, with or without points."""
-        reported = self._names.intern(names)
+        reported = frozenset(names)
+        refused = self._names.add(reported)
+        reported = self._names.intern(reported.difference(refused) if refused else reported)
         known = self._senders.get(sender)
         if known is not None:
             staged = known.staged_names
             known.staged_names = self._names.intern(staged | reported) if staged else reported
-        refused = self._names.add(reported)
         if refused:
             self.counters["refused_names"] += len(refused)
             limit = self._settings.max_known_names
-            self._warn("metric_name_refused", at_ms, {"metric": refused[0], "limit": limit})
+            name = refused[0][:MAX_NAME_LENGTH]
+            self._warn("metric_name_refused", at_ms, {"metric": name, "limit": limit})
 
     def series(
         self,
@@ -115,7 +124,13 @@ class Store:
         series = self._collection.get(sender, labels)
         if series is None:
             known = self._senders.get(sender)
-            if known is None or not self._admit(known, labels, at_ms):
+            if (
+                known is None
+            ):  # max_senders refused it, and what it knows is missing in every answer
+                until_ms = at_ms + int(MISSED_INTERVALS * DEFAULT_REPORT_INTERVAL_MS)
+                self._names.refuse(_metric_name(labels), until_ms)
+                return None
+            if not self._admit(known, labels, at_ms):
                 return None
             series = self._collection.create(
                 known, labels, start_ms=start_ms, is_counter=is_counter
@@ -239,15 +254,19 @@ class Store:
 
     def _admit(self, sender: Sender, labels: Labels, at_ms: int) -> bool:
         """Return whether there is room for another series; those of ended senders make it (DESIGN 5)."""
-        name = next((value for key, value in labels if key == METRIC_NAME), "")
-        limit, setting = self._settings.max_series_per_metric, "max_series_per_metric"
-        if not limit or self._collection.of_metric(name) < limit:
-            limit, setting = self._settings.max_series, "max_series"
-            if len(self._collection) < limit or self._make_room():
-                return True
+        name = _metric_name(labels)
+        limit, setting = MAX_LABEL_CHARACTERS, "characters of all labels together"
+        if sum([len(key) + len(value) for key, value in labels]) <= limit:
+            limit, setting = self._settings.max_series_per_metric, "max_series_per_metric"
+            if not limit or self._collection.of_metric(name) < limit:
+                limit, setting = self._settings.max_series, "max_series"
+                if len(self._collection) < limit or self._make_room():
+                    return True
         self.counters["refused_series"] += 1
-        self._names.refuse(name, at_ms)
-        sender.lapse(name)
+        # What it reports is missing for as long as it is live, whether or not it reports within a window.
+        self._names.refuse(name, max(at_ms, sender.deadline_ms))
+        sender.lapse(name[:MAX_NAME_LENGTH])
+        name = name[:MAX_NAME_LENGTH]
         self._warn("series_refused", at_ms, {"metric": name, "limit": limit, "setting": setting})
         return False
 
@@ -284,6 +303,10 @@ class Store:
         if at_ms - self._told_ms.get(event, NO_TIME) >= REFUSALS_TOLD_EVERY_MS:
             self._told_ms[event] = at_ms
             self._notify(event, fields)
+
+
+def _metric_name(labels: Labels) -> str:
+    return next((value for key, value in labels if key == METRIC_NAME), "")
 
 
 def _int64(times_ms: Sequence[int]) -> Int64Array:

@@ -178,7 +178,10 @@ async def test_push() -> None:
 
 
 async def test_series_limit() -> None:
-    """Where the limit refused a series within the window the sum is incomplete: UNAVAILABLE naming the limit."""
+    """Where the limit refused a series of a live sender the sum is incomplete: UNAVAILABLE naming the limit.
+
+    It is for as long as that sender may be live, and a window more: also in a window shorter than its reports are apart.
+    """
     feed = Feed(max_series=1)
     feed.report("pod0", 1.0)
     feed.report("pod1", 1.0)
@@ -188,5 +191,8 @@ async def test_series_limit() -> None:
             await client.metrics()
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
         assert "exporters.windows.max_series" in (caught.value.details() or "")
-        feed.clock.now_ms += 60_000
+        short = KedaClient(channel, metadata(metricQuery=RECEIVED, window="5s"))
+        feed.clock.now_ms += 19_000
+        assert await short.outcome() == "UNAVAILABLE"
+        feed.clock.now_ms += 60_000 + 132_000
         assert await client.value() == 1.0

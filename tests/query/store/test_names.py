@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from query.queryable import NO_TIME
-from query.store.names import MAX_REFUSED_NAMES, MAX_SHARED_SETS, Names
+from query.store.names import (
+    MAX_NAME_LENGTH,
+    MAX_REFUSED_NAMES,
+    MAX_SHARED_NAMES,
+    MAX_SHARED_SETS,
+    Names,
+)
 from tests.query.store.support import equal, matches, unequal
 
 
@@ -45,3 +51,35 @@ def test_refusals_are_bounded() -> None:
     for i in range(MAX_REFUSED_NAMES + 1):
         names.refuse(str(i), i)
     assert [names.refused_at_ms([equal("__name__", name)]) for name in ("0", "1")] == [NO_TIME, 1]
+
+
+def test_refusals_of_known_names_are_never_dropped() -> None:
+    """However many names are refused that cannot become known: those that can be asked for stay incomplete."""
+    many = MAX_REFUSED_NAMES + 5
+    names = Names(many)
+    names.add(frozenset(str(i) for i in range(many)))
+    for i in range(many):
+        names.refuse(str(i), i)
+    for i in range(many):
+        names.refuse(f"other {i}", 10 * many)
+    asked = [names.refused_at_ms([equal("__name__", name)]) for name in ("0", "1", "other 0")]
+    assert (asked, names.refused_at_ms([matches("__name__", "1")])) == (
+        [0, 1, NO_TIME],
+        10 * many,
+    )
+
+
+def test_long_names_do_not_become_known() -> None:
+    """A name is as long as names are, or refused."""
+    names = Names(10)
+    fits, long = "n" * MAX_NAME_LENGTH, "n" * (MAX_NAME_LENGTH + 1)
+    assert (names.add(frozenset({fits, long})), list(names.known)) == ([long], [fits])
+
+
+def test_shared_sets_are_bounded_by_their_names() -> None:
+    """Few sets of very many names are as much as many sets of few."""
+    names = Names(10)
+    first = names.intern("ab")
+    assert names.intern("ba") is first
+    names.intern(map(str, range(MAX_SHARED_NAMES)))
+    assert names.intern("ab") is not first

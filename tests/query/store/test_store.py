@@ -581,8 +581,9 @@ class TestLimits:
     """DESIGN 1.3 and 5: everything is bounded, refusals are counted and told."""
 
     def test_series_are_refused_at_the_limit(self) -> None:
-        """The selection says when a series of its metric was refused; other metrics do not."""
+        """The selection says until when a series of its metric is missing; other metrics do not."""
         driver = Driver(max_series=2)
+        driver.open("a")
         driver.report("a", 0, (M, 0, 1.0), (labels("m", k="2"), 0, 1.0))
         found = driver.report("a", 5, (M, 5, 2.0), (labels("n"), 5, 1.0), (labels("o"), 5, 1.0))
         assert (
@@ -596,9 +597,9 @@ class TestLimits:
         ) == (
             [False, True, True],
             NO_TIME,
-            T0 + 5,
-            T0 + 5,
-            T0 + 5,
+            T0 + 44_005,
+            T0 + 44_005,
+            T0 + 44_005,
             {"refused_series": 2},
             [("series_refused", {"metric": "n", "limit": 2, "setting": "max_series"})],
         )
@@ -652,6 +653,34 @@ class TestLimits:
             (0, {"refused_senders": 2}, 1),
             1,
         )
+
+    def test_what_a_refused_sender_knows_is_missing(self) -> None:
+        """Metrics of a sender over the limit are incomplete for as long as it may be live."""
+        driver = Driver(max_senders=1)
+        driver.report("a", 0, (M, 0, 1.0), (labels("n"), 0, 1.0))
+        driver.report("b", 1, (M, 1, 1.0))
+        assert (
+            driver.select(NAMED_M).refused_at_ms,
+            driver.select(equal("__name__", "n")).refused_at_ms,
+        ) == (T0 + 132_001, NO_TIME)
+
+    def test_labels_are_bounded(self) -> None:
+        """A series with a megabyte of labels is refused like one over a limit; its neighbour is not."""
+        driver = Driver()
+        driver.report("a", 0, (labels("m", k="v" * 2**20), 0, 1.0), (labels("n"), 0, 1.0))
+        driver.report("a", 0, (labels("n" * 2**20), 0, 1.0))
+        assert (
+            [dict(one) for one in driver.select().labels],
+            driver.select(NAMED_M).refused_at_ms > T0,
+            driver.store.known_names(),
+            counted(driver),
+        ) == (
+            [{"__name__": "n"}],
+            True,
+            ["m", "n"],
+            {"refused_series": 2, "refused_names": 1},
+        )
+        assert max(len(str(fields)) for _, fields in driver.notices) < 2_000
 
     def test_known_names(self) -> None:
         """Names over the limit stay unknown and are counted."""
