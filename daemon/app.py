@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import gc
 import os
 import signal
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from typing import Protocol, TypeVar
 
 import structlog
 
+from daemon import memory
 from daemon.clock import Clock, Sleep, system_clock
 from daemon.config.health_check import HealthCheckConfig
 from daemon.config.keda_scaler import KedaScalerConfig
@@ -121,9 +121,6 @@ class App:
             supervise("tick", self._tick, count=self._task_failures, sleep=self._sleep)
         )
         self._ready = True
-        # What start-up made stays for good: the collector need not look at it again.
-        gc.collect()
-        gc.freeze()
 
     async def stop(self) -> None:
         """End streams with OK and close every port, the last opened first; safe twice and before `start`."""
@@ -229,6 +226,7 @@ async def run(loaded: LoadedConfig) -> None:
     Raises:
         OSError: a port cannot be opened.
     """
+    memory.keep_freed_memory()
     lines = configure_logs(loaded.config.service.telemetry.logs)
     for warning in loaded.warnings:
         log.warning("odd configuration", detail=warning)
@@ -251,7 +249,9 @@ async def run(loaded: LoadedConfig) -> None:
     loop.add_signal_handler(signal.SIGHUP, _no_reload)
     if await _started(app, stopping):
         log.info("ready")
+        settling = asyncio.create_task(memory.settle())
         await stopping.wait()
+        settling.cancel()
     log.info("stopping")
     await app.stop()
     log.info("stopped")

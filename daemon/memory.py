@@ -1,0 +1,36 @@
+"""How the process keeps its memory: without page faults for what it has just freed, without pauses to look for garbage."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import gc
+
+_MIB = 1024 * 1024
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_KEPT_BYTES, _OWN_MAPPING_BYTES = 32 * _MIB, 4 * _MIB
+_PERIOD_S = 1.0
+_GC_THRESHOLDS = (700, 10, 1_000)
+"""Python's own but for the last: a collection of everything takes 220 ms with 200,000 series, and is left to `settle`."""
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep what is freed at the end of the heap: else a large question pays more for pages than for work."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none
+    if mallopt is not None:
+        mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
+        mallopt(_M_MMAP_THRESHOLD, _OWN_MAPPING_BYTES)
+
+
+async def settle() -> None:
+    """Spare the collector what start-up made, and every second what has come to stay since; ends by cancellation.
+
+    Series live long and go by their reference count. Only a cycle that outlives the call it belongs to and is dropped
+    later would stay for ever, and neither streams nor calls leave any.
+    """
+    gc.set_threshold(*_GC_THRESHOLDS)
+    gc.collect()
+    while True:
+        gc.freeze()
+        await asyncio.sleep(_PERIOD_S)
+        gc.collect(1)

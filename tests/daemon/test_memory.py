@@ -1,0 +1,37 @@
+"""What is spared the collector."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+from daemon.memory import keep_freed_memory, settle
+
+
+@pytest.fixture(autouse=True)
+def _own_collector() -> Iterator[None]:
+    """Leave the test process's collector as it was."""
+    thresholds = gc.get_threshold()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*thresholds)
+
+
+async def test_settle() -> None:
+    """What is there when it begins is not looked at again, and no whole collection comes by itself."""
+    settling = asyncio.create_task(settle())
+    await asyncio.sleep(0)
+    assert gc.get_freeze_count() > 1_000
+    assert gc.get_threshold()[2] >= 1_000
+    settling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await settling
+
+
+def test_keep_freed_memory() -> None:
+    """It may be called at any time, and where the C library has no such thing."""
+    keep_freed_memory()
+    keep_freed_memory()
