@@ -107,10 +107,13 @@ class Counters:
         starts = ends - self._window_ms
         begin, end = self._cut(starts), self._cut(ends)
         warming = self._seen_once & (self._first > starts)
+        with np.errstate(invalid="ignore"):
+            increase = end.value - begin.value
         return Estimate(
             start_ms=end_ms - self._window_ms,
             end_ms=end_ms,
-            increase=end.value - begin.value,
+            # More than a float64 holds is no "nothing known", which NaN would mean.
+            increase=np.where(np.isnan(increase), np.inf, increase),
             variance=begin.variance + end.variance,
             warming=warming,
             live=self._live,
@@ -172,7 +175,8 @@ def _without_resets(values: Float64Array, counts: Int64Array) -> Float64Array:
     if len(rows):
         lost = np.where(drops[rows], values[rows, :-1], 0.0)
         values = values.copy()
-        values[rows, 1:] += np.cumsum(lost, axis=1)
+        with np.errstate(over="ignore"):
+            values[rows, 1:] += np.cumsum(lost, axis=1)
     return values
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -105,6 +106,14 @@ def test_live_sender_without_known_time() -> None:
     """A live sender of which no report is known does not hold the end back."""
     rows = [Row(samples=EVEN), Row(samples=[], sender="new")]
     assert increases(rows) == [60, 0]
+
+
+def test_what_no_float_holds_is_not_nothing() -> None:
+    """A counter whose resets add up to more than a float64 holds grew beyond all numbers: inf, never NaN."""
+    huge = Row(
+        samples=[(100, 1.7e308), (150, 1e308), (180, 1.7e308), (190, 1.5e308), (200, 1.6e308)]
+    )
+    assert increases([huge]) == [math.inf]
 
 
 def test_nothing_selected() -> None:
