@@ -50,6 +50,8 @@ class _MetricMemo:
     """What is remembered of one metric of one sender: its series by the key of their bytes."""
 
     name: str
+    written: str
+    """The name as the sender writes it."""
     names: tuple[str, ...]
     """Of its series, buckets aside."""
     is_counter: bool
@@ -170,6 +172,7 @@ class Windows:
         name = metric_name(header.name)
         return _MetricMemo(
             name=name,
+            written=header.name,
             names=(name + "_count", name + "_sum") if is_distribution else (name,),
             is_counter=is_distribution or (header.type is MetricType.SUM and header.is_monotonic),
             is_distribution=is_distribution,
@@ -190,14 +193,17 @@ class Windows:
         series, times_ms, values = message.series, message.times_ms, message.values
         for key, time_unix_nano, value, total in encoded.rows():
             pair = rows.get(key)
-            if pair is None or not pair[0].alive:
+            if pair is None or not _is_alive(pair):
                 attributes, start_unix_nano = encoded.describe(key)
                 pair = self._pair(message, known, resource, attributes, start_unix_nano)
                 if pair is None:
                     continue
-                if len(rows) >= MAX_ROWS_PER_METRIC:
-                    rows.clear()
-                rows[key] = pair
+                if (
+                    pair[1] is not None or not known.is_distribution
+                ):  # else it is refused anew each time
+                    if len(rows) >= MAX_ROWS_PER_METRIC:
+                        rows.clear()
+                    rows[key] = pair
             time_ms, (first, second) = time_unix_nano // _NANOS_PER_MS, pair
             series.append(first)
             times_ms.append(time_ms)
@@ -237,10 +243,12 @@ class Windows:
         below = list(accumulate(point.bucket_counts))[: len(point.explicit_bounds)]
         bounds = [format_bound(bound) for bound in point.explicit_bounds]
         for bound, count in [*zip(bounds, below, strict=False), ("+Inf", point.count)]:
-            labels = build_labels(
-                known.name + BUCKET_SUFFIX, {**point.attributes, "le": bound}, resource.attributes
+            attributes = {**point.attributes, "le": bound}
+            labels = build_labels(known.name + BUCKET_SUFFIX, attributes, resource.attributes)
+            source = source_of(known.written, attributes)
+            series = self._series(
+                message, labels, point.start_time_unix_nano, is_counter=True, source=source
             )
-            series = self._series(message, labels, point.start_time_unix_nano, is_counter=True)
             if series is not None:
                 message.add(series, point.time_unix_nano // _NANOS_PER_MS, float(count))
 
@@ -255,11 +263,16 @@ class Windows:
         """Find or create the series of one data point: (value, None) or (count, sum); None where a limit refused."""
         suffix = "_count" if known.is_distribution else ""
         labels = build_labels(known.name + suffix, attributes, resource.attributes)
-        first = self._series(message, labels, start_unix_nano, is_counter=known.is_counter)
+        source = source_of(known.written, attributes)
+        first = self._series(
+            message, labels, start_unix_nano, is_counter=known.is_counter, source=source
+        )
         if first is None or not known.is_distribution:
             return None if first is None else (first, None)
         labels = build_labels(known.name + "_sum", attributes, resource.attributes)
-        second = self._series(message, labels, start_unix_nano, is_counter=True, count_of=first)
+        second = self._series(
+            message, labels, start_unix_nano, is_counter=True, source=source, count_of=first
+        )
         return first, second
 
     def _series(
@@ -269,6 +282,7 @@ class Windows:
         start_unix_nano: int,
         *,
         is_counter: bool,
+        source: int,
         count_of: Series | None = None,
     ) -> Series | None:
         return self._store.series(
@@ -278,7 +292,17 @@ class Windows:
             is_counter=is_counter,
             at_ms=message.at_ms,
             count_of=count_of,
+            source=source,
         )
+
+
+def _is_alive(pair: tuple[Series, Series | None]) -> bool:
+    return pair[0].alive and (pair[1] is None or pair[1].alive)
+
+
+def source_of(name: str, attributes: Attributes) -> int:
+    """Return what tells series apart that become equal by their labels: `a/b` and `a.b`, a point's own `host.name`."""
+    return hash((name, frozenset((key, format_value(attributes[key])) for key in attributes)))
 
 
 def build_labels(name: str, attributes: Attributes, resource_attributes: Attributes) -> Labels:

@@ -48,7 +48,7 @@ class Intake:
             return self._once(sender, at_ms, where, times_ms, values)
         return sum(
             self._once(sender, at_ms, where[part], times_ms[part], values[part])
-            for part in self._rounds(where, times_ms)
+            for part in self._rounds(where, times_ms, values)
         )
 
     def _refuse(self, sender: Sender, rows: Rows, ahead: BoolArray) -> BoolArray:
@@ -64,9 +64,13 @@ class Intake:
         keep: BoolArray = ~(ahead | gone)
         return keep
 
-    def _rounds(self, rows: Rows, times_ms: Int64Array) -> list[Rows]:
-        """Cut a message into parts that hold each row once, a row's samples in time order (opencensus.md 4.7)."""
-        order = np.lexsort((times_ms, rows))
+    def _rounds(self, rows: Rows, times_ms: Int64Array, values: Float64Array) -> list[Rows]:
+        """Cut a message into parts that hold each row once, a row's samples in time order (opencensus.md 4.7).
+
+        Of two samples at one time the larger comes first and counts: by turns they would look like a counter that is
+        reset all the time.
+        """
+        order = np.lexsort((-values, times_ms, rows))
         _, firsts, counts = np.unique(rows[order], return_index=True, return_counts=True)
         rounds = np.arange(len(rows)) - np.repeat(firsts, counts)
         surplus = np.repeat(counts - MAX_REPEATS, counts)

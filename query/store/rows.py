@@ -20,10 +20,12 @@ NO_ROW = -1
 class Series:
     """One time series of one sender; whoever appends keeps it until it is no longer alive."""
 
-    __slots__ = ("alive", "labels", "row", "sender", "shown")
+    __slots__ = ("alive", "labels", "row", "sender", "shown", "source")
 
     def __init__(self, sender: Sender, labels: Labels, row: int) -> None:
         self.sender = sender
+        self.source = 0
+        """What the sender calls it (`Store.series`), 0 where that is not known."""
         self.labels = labels
         self.shown = labels
         """What questions see: with the label `sender` where another live sender has the same labels."""

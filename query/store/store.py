@@ -35,6 +35,7 @@ MAX_TIME_MS = 2**62
 
 MAX_LABEL_CHARACTERS = 8_192
 """Names and values of one series; OpenCensus allows values of 255 characters."""
+ONE_SOURCE = "series of one sender with equal labels"
 EVICTED_AT_ONCE = 256
 FORGOTTEN_AT_ONCE = 1_000
 """Series that one `advance` forgets: about 4 ms."""
@@ -114,11 +115,14 @@ class Store:
         is_counter: bool,
         at_ms: int,
         count_of: Series | None = None,
+        source: int = 0,
     ) -> Series | None:
         """Find or create a series; None where a limit refuses it.
 
         Called once per new (labels, start time): the caller keeps what it got as long as it is alive. A start time of
-        0 or less is unknown. `count_of` is, for the sum of a distribution, the series of its count.
+        0 or less is unknown. `count_of` is, for the sum of a distribution, the series of its count. `source` stands for
+        what the sender itself calls the series: of two that become one by their labels, two counters mixed up, the
+        second is refused.
         """
         start_ms = start_ms if 0 < start_ms < MAX_TIME_MS else NO_TIME
         series = self._collection.get(sender, labels)
@@ -135,10 +139,14 @@ class Store:
             series = self._collection.create(
                 known, labels, start_ms=start_ms, is_counter=is_counter
             )
+        elif source and series.source and series.source != source:
+            self._refuse(series.sender, _metric_name(labels), at_ms, 1, ONE_SOURCE)
+            return None
         elif start_ms != NO_TIME:
             self._collection.restart(series, start_ms)
         if count_of is not None:
             self._collection.rows.count_row[series.row] = count_of.row
+        series.source = source or series.source
         return series
 
     def append(
@@ -262,13 +270,16 @@ class Store:
                 limit, setting = self._settings.max_series, "max_series"
                 if len(self._collection) < limit or self._make_room():
                     return True
+        self._refuse(sender, name, at_ms, limit, setting)
+        return False
+
+    def _refuse(self, sender: Sender, name: str, at_ms: int, limit: int, setting: str) -> None:
         self.counters["refused_series"] += 1
         # What it reports is missing for as long as it is live, whether or not it reports within a window.
         self._names.refuse(name, max(at_ms, sender.deadline_ms))
         sender.lapse(name[:MAX_NAME_LENGTH])
         name = name[:MAX_NAME_LENGTH]
         self._warn("series_refused", at_ms, {"metric": name, "limit": limit, "setting": setting})
-        return False
 
     def _make_room(self) -> bool:
         if self._all_live:

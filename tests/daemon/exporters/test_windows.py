@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -303,3 +304,27 @@ def test_labels(
 def test_bounds(bound: float, text: str) -> None:
     """`le` is the shortest decimal of the bound."""
     assert format_bound(bound) == text
+
+
+def test_two_metrics_of_one_sender_do_not_become_one_series() -> None:
+    """`a/b` and `a.b` are both a_b: mixed up they would look like a counter that is reset all the time."""
+    bench = Bench()
+    for at_ms in (START_MS + 1_000, START_MS + 2_000):
+        for name, value in (("a/b", 100.0), ("a.b", 50.0)):
+            header = replace(COUNTER, name=name)
+            bench.consume(Metric(header, data_points=[number(value, at_ms)]), at_ms=at_ms)
+    assert bench.series(START_MS + 2_000) == {"a_b{host_name=pod-a}": [100.0, 100.0]}
+    assert bench.store.counters["refused_series"] == 2
+
+
+def test_a_sum_that_was_refused_is_refused_until_there_is_room() -> None:
+    """Count and sum of a distribution are two series: if only one found room, the other is asked for again."""
+
+    class Wire(OnTheWire):
+        def rows(self) -> Iterator[EncodedRow]:
+            yield EncodedRow("key", self._at_ms * NANO, 7.0, 9.5)
+
+    bench = Bench(max_series=1)
+    for at_ms in (START_MS + 1_000, START_MS + 2_000):
+        bench.consume(Metric(HISTOGRAM, Wire({}, at_ms)), at_ms=at_ms)
+    assert bench.store.counters["refused_series"] == 2

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from query.queryable import NO_TIME, Queryable
 from query.store.index import MAX_CACHED_QUESTIONS
-from query.store.store import COUNTERS, Store, StoreSettings
+from query.store.store import COUNTERS, ONE_SOURCE, Store, StoreSettings
 from tests.query.store.support import (
     STALE,
     T0,
@@ -664,6 +664,39 @@ class TestLimits:
             driver.select(equal("__name__", "n")).refused_at_ms,
         ) == (T0 + 132_001, NO_TIME)
 
+    def test_two_sources_of_one_sender_are_not_one_series(self) -> None:
+        """What a sender calls by two names but becomes one by its labels: the first is kept, the metric incomplete."""
+        driver = Driver()
+        driver.store.sender_opened("a", T0, report_interval_ms=20_000)
+        driver.store.sender_reported("a", T0)
+
+        def series(source: int) -> bool:
+            given = {"start_ms": 0, "is_counter": True, "at_ms": T0, "source": source}
+            return driver.store.series("a", M, **given) is not None
+
+        assert [series(source) for source in (0, 1, 1, 2, 0, 1)] == [
+            True,
+            True,
+            True,
+            False,
+            True,
+            True,
+        ]
+        assert (counted(driver), driver.notices[0][1]["setting"]) == (
+            {"refused_series": 1},
+            ONE_SOURCE,
+        )
+
+    def test_of_two_values_at_one_time_the_larger_counts(self) -> None:
+        """Else two counters under one name, in any order, would look like one that is reset again and again."""
+        driver = Driver()
+        for at, values in ((0, (9.0, 4.0)), (20_000, (5.0, 10.0)), (40_000, (11.0, 6.0))):
+            driver.report("a", at, *[(M, at, value) for value in values])
+        assert (driver.samples(NAMED_M), counted(driver)) == (
+            [(0, 9.0), (20_000, 10.0), (40_000, 11.0)],
+            {"late": 3},
+        )
+
     def test_labels_are_bounded(self) -> None:
         """A series with a megabyte of labels is refused like one over a limit; its neighbour is not."""
         driver = Driver()
@@ -790,7 +823,7 @@ def test_a_store_is_a_plain_list(
             *[(labels("m", k=str(s)), time, value) for s, time, value in message],
             counter=False,
         )
-        for series, time, value in sorted(message, key=lambda point: (point[0], point[1])):
+        for series, time, value in sorted(message, key=lambda point: (*point[:2], -point[2])):
             held = plain.setdefault(series, [])
             if not held or time > held[-1][0]:
                 held.append((time, value))
