@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -35,3 +37,18 @@ def test_keep_freed_memory() -> None:
     """It may be called at any time, and where the C library has no such thing."""
     keep_freed_memory()
     keep_freed_memory()
+
+
+def test_leave_out_unused() -> None:
+    """What nobody needs is not imported, and the environment is as it was."""
+    program = """
+import os, sys
+from daemon.memory import leave_out_unused
+before = dict(os.environ)
+leave_out_unused()
+import structlog
+from aiohttp.connector import _SSL_CONTEXT_VERIFIED
+print("rich.traceback" in sys.modules, _SSL_CONTEXT_VERIFIED.get_ca_certs(), os.environ == before)
+"""
+    said = subprocess.check_output([sys.executable, "-c", program], text=True)
+    assert said == "False [] True\n"
