@@ -33,6 +33,11 @@ MAX_STATUS_LENGTH: Final = 1000
 
 _OPTIONS: Final = (
     ("grpc.so_reuseport", 0),  # a port that is taken is an error
+    # C-core cancels calls at random above 1,000 waiting ones (opencensus.md 4.9): after a restart KEDA opens two streams
+    # for each trigger at once, and comes back to a lost one after up to 60 s (keda.md 1.9).
+    ("grpc.server.max_pending_requests", 1_000_000),
+    ("grpc.server.max_pending_requests_hard_limit", 2_000_000),
+    ("grpc.server_max_unrequested_time_in_server", 300),
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
     ("grpc.keepalive_time_ms", 30_000),  # KEDA's client sends no pings (keda.md 1.9)
     ("grpc.keepalive_timeout_ms", 10_000),
