@@ -17,6 +17,10 @@ from receivers.opencensus.points import KINDS, Frame, Kind, unix_nano
 from receivers.opencensus.refusals import Refusal
 from receivers.opencensus.series import cut_series, label_values_of
 
+MAX_LABEL_KEYS = 1_000
+"""daprd's metrics have up to 7."""
+MAX_SERIES = 200_000
+"""Of one metric in one message: as many as the store holds by default."""
 MAX_LAYOUTS = 4096
 MAX_LAYOUT_BYTES = 4096
 MAX_KNOWN_LABELS = 16_384
@@ -80,6 +84,8 @@ class Decoder:
         try:
             descriptor = schema.MetricDescriptor.FromString(raw)
         except schema.WireError:
+            return Refusal.UNDECODABLE_METRIC
+        if len(descriptor.label_keys) > MAX_LABEL_KEYS:
             return Refusal.UNDECODABLE_METRIC
         kind = KINDS.get(descriptor.type)
         if kind is None:
@@ -212,6 +218,9 @@ class WirePoints:
         """Yield bytes, key and points of each time series that can be read."""
         layout = self._layout
         decoder, signature, known = layout.decoder, layout.signature, layout.decoder.known_labels
+        if len(self._metric.timeseries) > MAX_SERIES:
+            decoder.count(Refusal.UNDECODABLE_METRIC, 1)
+            return
         # A slice for speed: upb copies a list at once, but iterates it by index.
         for raw in self._metric.timeseries[:]:
             try:

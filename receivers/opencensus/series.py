@@ -17,6 +17,8 @@ Message = Any
 
 _START, _LABEL, _POINT = 0x0A, 0x12, 0x1A
 """Fields 1, 2 and 3 as they begin on the wire: number times 8, and 2 for "length and bytes follow"."""
+MAX_POINTS = 10_000
+"""Of one series in one message; daprd sends one, and another for each report that had to wait."""
 _LONG = 0x80
 """From this on a length takes a second byte."""
 
@@ -59,6 +61,8 @@ def cut_series(raw: bytes) -> tuple[bytes, bytes, Sequence[Message]]:
 def cut_any_series(raw: bytes) -> Cut:
     """Return the same by the message class, whatever the order and number of fields; raises as `cut_series` does."""
     series = schema.TimeSeriesParts.FromString(raw)
+    if len(series.points) > MAX_POINTS:
+        raise schema.WireError(f"more than {MAX_POINTS} points")
     labels = schema.LabelValuesParts(label_values=series.label_values).SerializeToString()
     return Cut(series.start_timestamp, labels, series.points[:])
 

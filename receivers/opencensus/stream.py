@@ -13,6 +13,10 @@ from receivers.opencensus.node import NodeParts, decode_node, decode_resource, s
 from receivers.opencensus.refusals import Refusal
 
 MAX_METRIC_RESOURCES = 64
+MAX_METRICS = 16_384
+"""Of one message: 200 reports of daprd; a message of nothing but empty metrics would hold eight million."""
+MAX_RESOURCE_BYTES = 65_536
+"""Of a Node or Resource, which is kept as long as the stream; daprd's have 60."""
 _SCOPE = Scope()
 
 
@@ -44,12 +48,14 @@ class StreamState:
 
         Raises:
             FirstMessageError: no message has had a Node yet, and this one has none either.
-            DecodeError: message, Node or Resource are no protobuf; the stream stands as it stood before.
+            DecodeError: message, Node or Resource are no protobuf or out of all proportion; the stream stands as it stood before.
         """
         try:
             request = schema.RequestParts.FromString(raw)
         except schema.WireError as error:
             raise DecodeError("OpenCensus metrics request", str(error)) from error
+        if len(request.metrics) > MAX_METRICS:
+            raise DecodeError("OpenCensus metrics request", f"more than {MAX_METRICS} metrics")
         self._carry_over(
             request.node if request.HasField("node") else None,
             request.resource if request.HasField("resource") else None,
@@ -61,6 +67,10 @@ class StreamState:
 
     def _carry_over(self, node_bytes: bytes | None, resource_bytes: bytes | None) -> None:
         """Take over Node and Resource where the message has them; the same bytes keep the same `Resource`."""
+        if max(len(node_bytes or b""), len(resource_bytes or b"")) > MAX_RESOURCE_BYTES:
+            raise DecodeError(
+                "OpenCensus Node or Resource", f"more than {MAX_RESOURCE_BYTES} bytes"
+            )
         if node_bytes is None:
             node_bytes = self._node_bytes
         if node_bytes is None:
@@ -113,6 +123,9 @@ class StreamState:
         """Return the resource of a metric that has its own: it replaces the stream's, but not the Node."""
         resource = self._metric_resources.get(raw)
         if resource is None and self._node is not None:
+            if len(raw) > MAX_RESOURCE_BYTES:
+                self._decoder.count(Refusal.UNDECODABLE_METRIC, 1)
+                return None
             try:
                 resource = decode_resource(self._node, raw)
             except DecodeError:

@@ -215,3 +215,42 @@ async def test_a_request_that_is_no_protobuf() -> None:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await keda.raw("GetMetrics", b"\xff\xff")
         assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_thousands_of_subscriptions_at_once() -> None:
+    """All triggers come back at once after a restart: no stream is lost, and a question is answered meanwhile."""
+    async with (
+        running_app("", at_ms=START_S * 1000) as run,
+        run.keda() as keda,
+        connect(run.app.ports["keda_scaler"]) as channel,
+    ):
+        clients = [KedaClient(channel, WALKTHROUGH, name=f"app-{i}") for i in range(5_000)]
+        calls = [client.stream_is_active() for client in clients]
+        calls += [client.stream_metric_spec() for client in clients[:1_000]]
+
+        def opened() -> float:
+            page = run.page()
+            names = ("stream_is_active", "stream_metric_spec")
+            events = [f'tallyd_keda_scaler_total{{event="{name}"}}' for name in names]
+            return sum(page.get(event, 0.0) for event in events)
+
+        await run.until(lambda: opened() == len(calls) or any(call.done() for call in calls))
+        assert await keda.outcome() == "NOT_FOUND"
+        assert (opened(), [call for call in calls if call.done()]) == (6_000, [])
+
+
+async def test_a_message_of_nothing_at_all_is_refused() -> None:
+    """A megabyte of empty metrics, points, label keys, or Node: refused as a whole, counted, neighbours unharmed."""
+    empty_metrics = b"\x12\x00" * 400_000
+    async with neighbourhood() as (run, _, good):
+        before = run.page()
+        await good.send(empty_metrics)
+        await good.send(request(metric("p", rows=[((), [point(None, None)] * 20_000)])))
+        await good.send(request(metric("m", keys=("k",) * 100_000)))
+        await good.send(request(node=node(host_name="h" * 100_000)))
+        await run.until(
+            lambda: (
+                {"undecodable_message", "undecodable_series", "undecodable_metric"}
+                <= grown(before, run.page())
+            )
+        )
