@@ -19,6 +19,8 @@ _START, _LABEL, _POINT = 0x0A, 0x12, 0x1A
 """Fields 1, 2 and 3 as they begin on the wire: number times 8, and 2 for "length and bytes follow"."""
 MAX_POINTS = 10_000
 """Of one series in one message; daprd sends one, and another for each report that had to wait."""
+MAX_LABEL_VALUES = 1_000
+"""As many as label keys; daprd has up to 7."""
 _LONG = 0x80
 """From this on a length takes a second byte."""
 
@@ -71,7 +73,9 @@ def label_values_of(labels: bytes) -> list[Message]:
     """Return the LabelValue messages in `labels`.
 
     Raises:
-        WireError: they are none.
+        WireError: they are none, or out of all proportion.
     """
     values = schema.LabelValuesParts.FromString(labels).label_values
+    if len(values) > MAX_LABEL_VALUES:
+        raise schema.WireError(f"more than {MAX_LABEL_VALUES} label values")
     return [schema.LabelValueParts.FromString(raw) for raw in values]

@@ -239,6 +239,11 @@ async def test_thousands_of_subscriptions_at_once() -> None:
         assert (opened(), [call for call in calls if call.done()]) == (6_000, [])
 
 
+def undecodable_series(run: RunningApp) -> float:
+    name = 'tallyd_receiver_irregularities_total{reason="undecodable_series",receiver="opencensus"}'
+    return run.page().get(name, 0.0)
+
+
 async def test_a_message_of_nothing_at_all_is_refused() -> None:
     """A megabyte of empty metrics, points, label keys, or Node: refused as a whole, counted, neighbours unharmed."""
     empty_metrics = b"\x12\x00" * 400_000
@@ -247,6 +252,7 @@ async def test_a_message_of_nothing_at_all_is_refused() -> None:
         await good.send(empty_metrics)
         await good.send(request(metric("p", rows=[((), [point(None, None)] * 20_000)])))
         await good.send(request(metric("m", keys=("k",) * 100_000)))
+        await good.send(request(metric("v", keys=("k",), rows=[(("",) * 100_000, [point()])])))
         await good.send(request(node=node(host_name="h" * 100_000)))
         await run.until(
             lambda: (
