@@ -37,6 +37,10 @@ DEFAULT_REPORT_INTERVAL_MS = 60_000
 
 MAX_SENDER_MEMOS = 20_000
 MAX_ROWS_PER_METRIC = 50_000
+MAX_MEMOS = 1_000_000
+"""Metrics and series remembered of all senders together; each takes about 300 bytes."""
+MAX_HEADER_CHARACTERS = 16_384
+"""Of name and description; larger ones are looked at anew in each report."""
 MAX_BUCKET_NAMES = 1_000
 _NANOS_PER_MS = 1_000_000
 
@@ -96,6 +100,8 @@ class Windows:
         self._count = count
         self._on_append = on_append
         self._memos: dict[Sender, _SenderMemo] = {}
+        self._remembered = 0
+        """Metrics and series in all memos."""
         self._bucket_names: set[str] = set()
         self.reports = 0
         """Messages with metrics that arrived, whatever a filter made of them."""
@@ -113,7 +119,8 @@ class Windows:
     def closed(self, sender: Sender, at_ms: int) -> None:
         """Tell the store that a stream of `sender` has ended."""
         self._store.sender_closed(str(sender), at_ms)
-        self._memos.pop(sender, None)
+        memo = self._memos.pop(sender, {})
+        self._remembered -= len(memo) + sum(len(known.rows) for known in memo.values() if known)
 
     def asked(self, name: str) -> None:
         """Note that a query named this metric: buckets that someone asks for are stored from now on."""
@@ -126,8 +133,9 @@ class Windows:
 
     def consume(self, batch: Batch) -> None:
         """Store every data point of `batch`; bad ones are counted and left out."""
-        if len(self._memos) > MAX_SENDER_MEMOS:
+        if len(self._memos) > MAX_SENDER_MEMOS or self._remembered > MAX_MEMOS:
             self._memos.clear()
+            self._remembered = 0
         memo = self._memos.setdefault(batch.sender, {})
         message = _Message(sender=str(batch.sender), at_ms=batch.received_at_ms)
         for resource_metrics in batch.resource_metrics:
@@ -149,7 +157,10 @@ class Windows:
         try:
             known = memo[key]
         except KeyError:
-            known = memo[key] = self._describe(metric.header)
+            known = self._describe(metric.header)
+            if len(metric.header.name) + len(metric.header.description) <= MAX_HEADER_CHARACTERS:
+                memo[key] = known
+                self._remembered += 1
         if known is None:
             return
         message.names.update(known.names)
@@ -202,7 +213,9 @@ class Windows:
                     pair[1] is not None or not known.is_distribution
                 ):  # else it is refused anew each time
                     if len(rows) >= MAX_ROWS_PER_METRIC:
+                        self._remembered -= len(rows)
                         rows.clear()
+                    self._remembered += key not in rows
                     rows[key] = pair
             time_ms, (first, second) = time_unix_nano // _NANOS_PER_MS, pair
             series.append(first)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import daemon.exporters.windows as module
 from daemon.config.windows import HistogramBuckets
 from daemon.exporters.windows import Windows, build_labels, format_bound
 from query.labels import METRIC_NAME, MatchOp
@@ -328,3 +329,25 @@ def test_a_sum_that_was_refused_is_refused_until_there_is_room() -> None:
     for at_ms in (START_MS + 1_000, START_MS + 2_000):
         bench.consume(Metric(HISTOGRAM, Wire({}, at_ms)), at_ms=at_ms)
     assert bench.store.counters["refused_series"] == 2
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """New metrics and series in every report, of whichever sender: at the limit remembering begins anew."""
+    monkeypatch.setattr(module, "MAX_MEMOS", 5)
+    bench = Bench()
+    wires = [OnTheWire({f"{i}": 1.0, "same": 1.0}, START_MS + i) for i in range(8)]
+    for i, wire in enumerate(wires):
+        bench.consume(Metric(COUNTER, wire), at_ms=START_MS + i)
+    # Forgotten before the fifth report: the metric, its series "same", and one for each report made six.
+    assert [wire.described for wire in wires] == [2, 1, 1, 1, 2, 1, 1, 1]
+
+
+def test_a_megabyte_of_description_is_not_remembered() -> None:
+    """The header of such a metric is good, but looked at anew in each report."""
+    bench = Bench()
+    wires = [OnTheWire({"a": float(i)}, START_MS + i) for i in range(2)]
+    for i, wire in enumerate(wires):
+        header = replace(COUNTER, description="long" * 2**18)
+        bench.consume(Metric(header, wire), at_ms=START_MS + i)
+    assert [wire.described for wire in wires] == [1, 1]
+    assert bench.series(START_MS + 2) == {"http_calls{host_name=pod-a,path=a}": [0.0, 1.0]}
