@@ -168,6 +168,7 @@ class OpenCensusServer:
                 except FirstMessageError as error:
                     self._count(Refusal.NO_NODE, 1)
                     await context.abort(grpc.StatusCode.UNKNOWN, str(error))
+                del raw  # or each stream would hold its last report until the next
         if messages == 1:
             self._count(Refusal.ONE_MESSAGE_STREAM, 1)
 
