@@ -67,11 +67,11 @@ class Process:
             busy_s = now_s
             time.sleep(QUIET_S)
 
-    def rss_mb(self) -> float:
-        """Return resident memory in MB, shared libraries included."""
+    def rss_mib(self) -> float:
+        """Return resident memory, shared libraries included."""
         lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
         [resident] = [line for line in lines if line.startswith("VmRSS")]
-        return int(resident.split()[1]) * 1024 / 1e6
+        return int(resident.split()[1]) / 1024
 
 
 @contextmanager
