@@ -26,6 +26,7 @@ NEARBY_MS = 80_000
 """What a rate needs from before its window, four report intervals of 20 s; if that is not enough all is read."""
 COUNTER_OPERATIONS = frozenset({OverTime.RATE, OverTime.INCREASE})
 DAPR_PREFIX = "dapr_"
+TOTAL_OF_COUNTER = "last_one of a counter is its total since the process started: did you mean operationOverTime: rate?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,7 +294,10 @@ def _warnings(question: Question, selection: Selection) -> tuple[str, ...]:
     """Return what the asker should know although there is an answer (keda.md 6.3.7)."""
     senders = selection.senders
     interval_ms = int(senders.report_interval_ms[senders.live].max(initial=0))
-    if question.over_time is OverTime.LAST_ONE or question.window_ms >= 2 * interval_ms:
+    if question.over_time is OverTime.LAST_ONE:
+        is_total = selection.has_counters and question.query.aggregation != "count"
+        return (TOTAL_OF_COUNTER,) if is_total else ()
+    if question.window_ms >= 2 * interval_ms:
         return ()
     message = (
         f"window of {question.window_ms / 1000:g} s is shorter than two report intervals "

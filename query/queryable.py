@@ -52,6 +52,8 @@ class Selection:
     refused_at_ms: int
     """Until when a limit keeps a series of one of these metric names out: its sender, last refused, is live until then if
     nothing more is heard. NO_TIME if none was refused."""
+    has_counters: bool = False
+    """Whether a series among those that matched is a counter, which only grows while its sender runs."""
 
 
 class Queryable(Protocol):

@@ -24,6 +24,7 @@ class Matched:
     sender_names: tuple[str, ...]
     sender_index: Int64Array
     """int64[n]: into the two above."""
+    has_counters: bool
 
 
 def describe(rows: Int64Array, table: RowTable, senders: SenderTable) -> Matched:
@@ -35,6 +36,7 @@ def describe(rows: Int64Array, table: RowTable, senders: SenderTable) -> Matched
         sender_numbers=numbers,
         sender_names=tuple([senders.at(number).name for number in numbers.tolist()]),
         sender_index=index.astype(np.int64),
+        has_counters=bool(table.is_counter[rows].any()),
     )
 
 
@@ -67,6 +69,7 @@ def read(
             report_interval_ms=interval_ms,
         ),
         refused_at_ms=refused_at_ms,
+        has_counters=matched.has_counters,
     )
     keep = live.take(matched.sender_index)
     keep |= samples.counts > 0
@@ -94,4 +97,5 @@ def _only(selection: Selection, keep: BoolArray) -> Selection:
             report_interval_ms=selection.senders.report_interval_ms[used],
         ),
         refused_at_ms=selection.refused_at_ms,
+        has_counters=selection.has_counters,
     )

@@ -358,11 +358,14 @@ def test_metadata(document: Any, tmp_path: Path) -> None:
 
 
 def test_warnings(document: Any) -> None:
-    """Unknown metadata keys and short windows are warned of."""
+    """Unknown metadata keys, short windows and totals of counters are warned of."""
     warnings = document("--metadata", "clampMix=1", "--window", "30s")["warnings"]
     assert warnings == [
         "metadata key clampMix means nothing here, did you mean clampMin?",
         "window of 30 s is shorter than two report intervals of 20 s: expect values that jump from report to report",
+    ]
+    assert document("--over-time", "last_one")["warnings"] == [
+        "last_one of a counter is its total since the process started: did you mean operationOverTime: rate?"
     ]
 
 

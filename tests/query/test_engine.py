@@ -109,6 +109,27 @@ def test_whole_answer() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "over_time", "has_counters", "warns"),
+    [
+        ("m", "last_one", True, True),
+        ("max(m)", "last_one", True, True),
+        ("count(m)", "last_one", True, False),
+        ("m", "last_one", False, False),
+        ("m", "rate", True, False),
+    ],
+)
+def test_total_of_a_counter(text: str, over_time: str, has_counters: bool, warns: bool) -> None:
+    """Who asks for a counter's newest value gets all it ever counted, and is asked whether that was meant."""
+    source = FixedQueryable(rows=TWO, has_counters=has_counters)
+    warnings = ask([], text, OverTime(over_time), queryable=source).warnings
+    expected = (
+        "last_one of a counter is its total since the process started: "
+        "did you mean operationOverTime: rate?"
+    )
+    assert warnings == ((expected,) if warns else ())
+
+
+@pytest.mark.parametrize(
     ("target", "evidence", "text", "expected"),
     [
         (1.0, True, "m", 3.0),

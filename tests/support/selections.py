@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -41,7 +41,11 @@ def ms(seconds: float) -> int:
 
 
 def build_selection(
-    rows: Sequence[Row], senders: Iterable[Sender] = (), *, spare: int = 1
+    rows: Sequence[Row],
+    senders: Iterable[Sender] = (),
+    *,
+    spare: int = 1,
+    has_counters: bool = False,
 ) -> Selection:
     """Return the selection; behind each row's samples stands what must not be read, at least `spare` columns of it."""
     width = max((len(row.samples) for row in rows), default=0) + spare
@@ -75,6 +79,7 @@ def build_selection(
             report_interval_ms=np.array([ms(s.interval_s) for s in chosen], dtype=np.int64),
         ),
         refused_at_ms=NO_TIME,
+        has_counters=has_counters,
     )
 
 
@@ -93,6 +98,7 @@ class FixedQueryable:
     senders: Sequence[Sender] = ()
     names: frozenset[str] = field(default_factory=frozenset)
     refused_at_ms: int = NO_TIME
+    has_counters: bool = False
 
     def select(self, matchers: Sequence[Matcher], *, start_ms: int, end_ms: int) -> Selection:
         rows = [
@@ -116,19 +122,10 @@ class FixedQueryable:
         ]
         live = {sender.name for sender in senders if sender.live}
         kept = [row for row in rows if row.samples or row.sender in live]
-        selection = build_selection(kept, senders)
+        selection = build_selection(kept, senders, has_counters=self.has_counters)
         if self.refused_at_ms == NO_TIME:
             return selection
-        return Selection(
-            labels=selection.labels,
-            times_ms=selection.times_ms,
-            values=selection.values,
-            counts=selection.counts,
-            start_ms=selection.start_ms,
-            sender_index=selection.sender_index,
-            senders=selection.senders,
-            refused_at_ms=self.refused_at_ms,
-        )
+        return replace(selection, refused_at_ms=self.refused_at_ms)
 
     def _senders(self) -> dict[str, Sender]:
         given = {sender.name: sender for sender in self.senders}

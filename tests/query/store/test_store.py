@@ -49,6 +49,16 @@ def test_a_store_is_queryable() -> None:
     assert not store.knows("m")
 
 
+def test_a_selection_tells_of_counters() -> None:
+    """Whether a series among those that match is a counter; ended ones that matched count too."""
+    driver = Driver()
+    driver.open("a")
+    driver.report("a", 0, (labels("m", x="1"), 0, 1.0), (labels("m", x="2"), 0, 1.0))
+    driver.report("a", 1, (labels("g"), 0, 1.0), counter=False)
+    asked = (equal("__name__", name) for name in ("m", "g", "n"))
+    assert [driver.select(one).has_counters for one in asked] == [True, False, False]
+
+
 def test_every_counter_is_documented() -> None:
     """A new store has all documented counters, at 0."""
     assert Driver().store.counters == dict.fromkeys(COUNTERS, 0)
