@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
@@ -34,6 +35,8 @@ _MINUTE_MS: Final = 60_000
 MAX_NAME_LENGTH: Final = 253
 """Characters of a name in the log: Kubernetes allows no more."""
 MAX_REASON_LENGTH: Final = 1000
+NO_SERIES: Final = "no series fits the query: its value is 0; check the labels with tallyd explain"
+NO_SERIES_LEFT: Final = "no series fits the query any more: its value is 0"
 
 log = structlog.get_logger(__name__)
 
@@ -124,6 +127,10 @@ class _Remembered:
     """The last value that was the engine's own, for holding (keda.md 6.3.6)."""
     state: str = ""
     """What the log said last."""
+    fits: bool = True
+    """Whether the last value came from series, or none was to be expected."""
+    has_fitted: bool = False
+    """Whether it ever did: a query that once found series is not misspelt."""
     warned: bool = False
     """Whether the log has said what the asker should know although there is a value."""
 
@@ -229,6 +236,7 @@ class Answers:
             if isinstance(decision, Told):
                 remembered.told = decision
             return decision
+        remembered.fits = True  # what is held tells nothing of the series
         return decide_settling(
             trigger,
             decision,
@@ -251,23 +259,40 @@ class Answers:
                 refusal=Refusal.DEADLINE_EXCEEDED,
                 text=f"the answer took {took_ms} ms, expected at most {CEILING_MS} ms: select fewer series",
             )
+        remembered.fits = not answer.known or answer.newest_sample_ms is not None
+        remembered.has_fitted |= answer.newest_sample_ms is not None
         if answer.warnings and not remembered.warned and self._may_log():
             remembered.warned = True
-            log.warning("doubtful query", **_named(ref), warnings=answer.warnings)
+            log.warning(
+                "doubtful query", **_named(ref), query=self._query(ref), warnings=answer.warnings
+            )
         return decide(trigger, answer, at_ms=now_ms)
 
     def _tell_change(self, ref: Ref, remembered: _Remembered, decision: Decision) -> None:
         """Log that the value of `ref` became known, or unknown for another reason; never each call."""
-        state = decision.refusal.value if isinstance(decision, Refused) else "known"
+        known = "known" if remembered.fits else NO_SERIES
+        state = decision.refusal.value if isinstance(decision, Refused) else known
         if state == remembered.state or not self._may_log():
             return
         remembered.state = state
+        fields = {**_named(ref), "query": self._query(ref)}
         if isinstance(decision, Refused):
             reason = decision.text[:MAX_REASON_LENGTH]
-            log.warning("metric value not known", **_named(ref), status=state, reason=reason)
-        else:
+            log.warning("metric value not known", **fields, status=state, reason=reason)
+        elif remembered.fits:
             value, active = decision.value, decision.active
-            log.info("metric value known", **_named(ref), value=value, active=active)
+            log.info("metric value known", **fields, value=value, active=active)
+        elif remembered.has_fitted:  # as when an application was scaled to nothing
+            log.info(NO_SERIES_LEFT, **fields)
+        else:
+            log.warning(NO_SERIES, **fields)
+
+    def _query(self, ref: Ref) -> str:
+        """Return the query of `ref` as PromQL, or as written where it cannot be read."""
+        with suppress(MetadataError):
+            if canonical := self.trigger(ref).canonical:
+                return canonical[:MAX_REASON_LENGTH]
+        return ref.metadata.get("metricQuery", "")[:MAX_REASON_LENGTH]
 
     def _tell_unknown_keys(self, ref: Ref, trigger: Trigger) -> None:
         if trigger.unknown_keys and self._may_log():

@@ -24,7 +24,13 @@ from daemon.scaler.keys import (
     resolve,
     shown,
 )
-from query.dialect import Dialect, SimpleQuery, parse_metric_query, simple_form
+from query.dialect import (
+    Dialect,
+    MetricQuery,
+    apply_over_time,
+    parse_metric_query,
+    simple_form,
+)
 from query.durations import parse_duration_ms
 from query.engine import Question
 from query.errors import QueryError, QueryTextError
@@ -51,6 +57,8 @@ class Trigger:
     target: float
     question: Question | None
     """None if there are problems."""
+    canonical: str = ""
+    """What is asked, as PromQL, operation and window included; "" where that is not known."""
     clamp_min: float = -math.inf
     clamp_max: float = math.inf
     activation: float = 0.0
@@ -158,7 +166,7 @@ class _Reader:
 
     def trigger(self, target: float) -> Trigger:
         dialect = self._read("dialect", _choice(Dialect), Dialect.AUTO)
-        question = self._question(target, dialect)
+        question, canonical = self._question(target, dialect)
         clamp_min = self._read("clampMin", _number, -math.inf)
         clamp_max = self._read("clampMax", _number, math.inf)
         if clamp_min > clamp_max:
@@ -172,6 +180,7 @@ class _Reader:
         return Trigger(
             target=target,
             question=None if problems else question,
+            canonical=canonical,
             clamp_min=clamp_min,
             clamp_max=clamp_max,
             activation=activation,
@@ -182,20 +191,25 @@ class _Reader:
             unknown_keys=tuple(self._entries.unknown_keys),
         )
 
-    def _question(self, target: float, dialect: Dialect) -> Question | None:
+    def _question(self, target: float, dialect: Dialect) -> tuple[Question | None, str]:
         over_time = self._read("operationOverTime", _choice(OverTime), OverTime.LAST_ONE)
         window_ms = self._read("window", _window, DEFAULT_WINDOW_MS)
         evidence = self._read("evidence", _switch, True)
         if "metricQuery" not in self._entries.written:
             if not any("metricQuery" in problem.key for problem in self._entries.problems):
                 self._refuse("metricQuery", "expected a query, got nothing")
-            return None
+            return None, ""
         query = self._read("metricQuery", _query_in(dialect), None)
         if query is None:
-            return None
-        return Question(
-            query=query, over_time=over_time, window_ms=window_ms, target=target, evidence=evidence
+            return None, ""
+        question = Question(
+            query=simple_form(query.expr, query.text),
+            over_time=over_time,
+            window_ms=window_ms,
+            target=target,
+            evidence=evidence,
         )
+        return question, apply_over_time(query, over_time, window_ms).canonical
 
     def _value_if_not_found(self) -> float | None:
         replaces = self._read("ifNotFound", _if_not_found, False)
@@ -278,11 +292,11 @@ def _window(text: str) -> int:
     return window_ms
 
 
-def _query_in(dialect: Dialect) -> Callable[[str], SimpleQuery | None]:
-    def parse(text: str) -> SimpleQuery:
+def _query_in(dialect: Dialect) -> Callable[[str], MetricQuery | None]:
+    def parse(text: str) -> MetricQuery:
         try:
             query = parse_metric_query(text, dialect=dialect)
-            return simple_form(query.expr, query.text)
+            simple_form(query.expr, query.text)  # raises where this is not evaluated
         except QueryTextError as error:
             raise _RejectedError(
                 f"{error.kind}: {error.message}",
@@ -291,5 +305,6 @@ def _query_in(dialect: Dialect) -> Callable[[str], SimpleQuery | None]:
             ) from error
         except QueryError as error:
             raise _RejectedError(str(error)) from error
+        return query
 
     return parse

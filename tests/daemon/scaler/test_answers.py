@@ -167,6 +167,38 @@ def test_one_line_per_change() -> None:
     assert (logs[1]["namespace"], logs[1]["scaled_object"]) == ("default", "nodeapp")
 
 
+def test_no_series_fits() -> None:
+    """A known name without a fitting series is told once as a doubt, and once as an end if there was one before."""
+    it = build()
+    with capture_logs() as logs:
+        for newest_ms in (None, None, NOW_MS, None, None):
+            it.clock.now_ms += 1_000
+            it.engine.set(None if newest_ms is None else 1.0, newest_sample_ms=newest_ms)
+            it.answers.decision(ref(operationOverTime="rate"))
+    assert [(entry["log_level"], entry["event"], entry["query"]) for entry in logs] == [
+        (
+            "warning",
+            "no series fits the query: its value is 0; check the labels with tallyd explain",
+            "sum(rate(requests[1m]))",
+        ),
+        ("info", "metric value known", "sum(rate(requests[1m]))"),
+        (
+            "info",
+            "no series fits the query any more: its value is 0",
+            "sum(rate(requests[1m]))",
+        ),
+    ]
+
+
+def test_log_tells_triggers_apart() -> None:
+    """Each line about a value names the query, as PromQL or as written where it cannot be read."""
+    it = build()
+    with capture_logs() as logs:
+        for query in ("sum(a)", "b{c='d'}", "sum(e"):
+            it.answers.decision(ref(metricQuery=query))
+    assert [entry["query"] for entry in logs] == ["sum(a)", 'sum(b{c="d"})', "sum(e"]
+
+
 def test_unknown_keys_and_warnings_once() -> None:
     """Unknown keys and doubts about a query are told once."""
     it = build()

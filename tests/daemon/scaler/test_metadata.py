@@ -54,7 +54,7 @@ def test_walkthrough() -> None:
 def test_defaults() -> None:
     """A query and a target are enough."""
     result = trigger()
-    assert result == Trigger(target=1.0, question=result.question)
+    assert result == Trigger(target=1.0, question=result.question, canonical="sum(requests)")
     assert result.question is not None
     assert result.question.over_time is OverTime.LAST_ONE
 
