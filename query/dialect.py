@@ -132,13 +132,13 @@ def simple_form(expr: Expr, text: str) -> SimpleQuery:
     if not isinstance(expr, Aggregation):
         _refuse(expr, text)
     if expr.op not in AGGREGATIONS:
-        message = f"{expr.op} is not evaluated yet: use one of {', '.join(AGGREGATIONS)}"
+        message = f"{expr.op}: use one of {', '.join(AGGREGATIONS)}"
         raise UnsupportedQueryError(text, expr.span, message)
     selector = expr.expr
     if not isinstance(selector, VectorSelector):
         _refuse(selector, text)
     if selector.offset_ms or selector.at is not None:
-        raise UnsupportedQueryError(text, selector.span, "offset and @ are not evaluated yet")
+        raise UnsupportedQueryError(text, selector.span, "offset and @")
     grouping = expr.grouping or Grouping(labels=())
     return SimpleQuery(
         aggregation=expr.op,
@@ -269,19 +269,19 @@ def _why_not(expr: Expr, text: str) -> str:
     match expr:
         case Call(name=name) if name in _OPERATION_OF:
             return (
-                f"{name}() inside metricQuery is not evaluated yet: write the bare metric and set "
+                f"{name}() inside metricQuery: write the bare metric and set "
                 f"operationOverTime: {_OPERATION_OF[name]}"
             )
         case Call(name=name):
-            return f"{name}() is not evaluated yet: {_FORM}"
+            return f"{name}(): {_FORM}"
         case Binary():
             return _why_no_operator(expr, text)
         case Aggregation():
-            return "an aggregation of an aggregation is not evaluated yet"
+            return "an aggregation of an aggregation"
         case Unary():
-            return f"a sign is not evaluated yet: {_FORM}"
+            return f"a sign: {_FORM}"
         case MatrixSelector() | Subquery():
-            return "a range in metricQuery is not evaluated yet: set operationOverTime and window"
+            return "a range in metricQuery: set operationOverTime and window"
         case _:
             return f"this is no instant vector: {_FORM}"
 
@@ -291,6 +291,6 @@ def _why_no_operator(expr: Binary, text: str) -> str:
     if re.fullmatch(r"[A-Za-z_:][A-Za-z0-9_:./-]*", written):
         return f"this is read as a calculation: write the name of one metric with underscores, {metric_name(written)}"
     return (
-        f"the operator '{expr.op}' is not evaluated yet: {_FORM} in each trigger, "
+        f"the operator '{expr.op}': {_FORM} in each trigger, "
         "KEDA's scalingModifiers.formula combines triggers"
     )
