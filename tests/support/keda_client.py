@@ -8,14 +8,12 @@ from typing import Any
 
 import grpc
 
+from daemon.recording import WALK_THROUGH
 from daemon.scaler import schema
 
 WALKTHROUGH: Mapping[str, str] = {
     "scalerAddress": "keda-otel-scaler.default.svc:4318",
-    "metricQuery": 'sum(runtime_service_invocation_req_recv_total{app_id="nodeapp",src_app_id="pythonapp"})',
-    "operationOverTime": "rate",
-    "targetValue": "1",
-    "clampMax": "10",
+    **WALK_THROUGH,
 }
 """The metadata of the Dapr walk-through's ScaledObject."""
 
