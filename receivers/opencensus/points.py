@@ -59,24 +59,29 @@ def unix_nano(timestamp: Message) -> int:
     return nanos if 0 < nanos <= MAX_UNIX_NANO else 0
 
 
+# What is absent reads as 0: only then it is worth asking whether it is there.
+
+
 def _read_int(point: Message) -> Value | Refusal:
-    if not point.HasField("int64_value"):
+    value = point.int64_value
+    if not value and not point.HasField("int64_value"):
         return Refusal.WRONG_VALUE
-    return point.int64_value, None
+    return value, None
 
 
 def _read_double(point: Message) -> Value | Refusal:
-    if not point.HasField("double_value"):
-        return Refusal.WRONG_VALUE
     value = point.double_value
+    if not value and not point.HasField("double_value"):
+        return Refusal.WRONG_VALUE
     return (value, None) if isfinite(value) else Refusal.NOT_FINITE
 
 
 def _read_distribution(point: Message) -> Value | Refusal:
-    if not point.HasField("distribution_value"):
-        return Refusal.WRONG_VALUE
     distribution = point.distribution_value
-    return _checked(distribution.count, distribution.sum)
+    count = distribution.count
+    if not count and not point.HasField("distribution_value"):
+        return Refusal.WRONG_VALUE
+    return _checked(count, distribution.sum)
 
 
 def _read_summary(point: Message) -> Value | Refusal:
