@@ -57,7 +57,7 @@ def _parse_whole_us() -> float:
 
 
 def test_cost_of_a_report(tmp_path: Path) -> None:
-    """A filtered report costs less than half of a stored one, and that less than parsing it whole twice."""
+    """A filtered report costs less than half of a stored one, and on top of gRPC less than to parse it whole."""
     with _plain_server() as process:
         plain = _cost_us(process)
     with tallyd(FILTERED, tmp_path) as process:
@@ -70,4 +70,4 @@ def test_cost_of_a_report(tmp_path: Path) -> None:
     show("CPU per report, filtered to one metric", filtered, "us", at_most=120)
     show("CPU per report, everything stored", stored, "us", at_most=450)
     assert filtered < stored / 2
-    assert filtered < 4 * plain
+    assert filtered - plain < whole
