@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from daemon.config.errors import ConfigError
@@ -10,7 +11,9 @@ from daemon.config.filter import FilterConfig
 from daemon.config.keda_scaler import KedaScalerConfig
 from daemon.config.load import LoadedConfig, load_config
 from daemon.config.schema import ComponentConfig
+from daemon.config.windows import WindowsConfig
 from daemon.pipeline import judge_processor
+from daemon.scaler.decision import window_problem
 from daemon.scaler.metadata import named_query_errors
 
 
@@ -23,10 +26,14 @@ def load_checked(source: Path | str | None, environ: Mapping[str, str]) -> Loade
     return load_config(source, environ, judge=_judge)
 
 
-def _judge(component_id: str, config: ComponentConfig) -> Sequence[ConfigError]:
-    """Return mistakes in conditions (ottl.md 5.5) and named queries."""
+def _judge(
+    component_id: str, config: ComponentConfig, windows: WindowsConfig | None
+) -> Sequence[ConfigError]:
+    """Return mistakes in conditions (ottl.md 5.5) and named queries, whose windows must fit the retention."""
     if isinstance(config, FilterConfig):
         return judge_processor(component_id, config)
     if isinstance(config, KedaScalerConfig):
-        return named_query_errors(config.queries)
+        retention_ms = windows.retention if windows else 0
+        fits = partial(window_problem, retention_ms=retention_ms)
+        return named_query_errors(config.queries, fits)
     return ()

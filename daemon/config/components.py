@@ -11,7 +11,7 @@ from daemon.config.document import Value
 from daemon.config.fields import shown
 from daemon.config.findings import Findings
 from daemon.config.schema import COMPONENTS, DEFAULT_COMPONENTS, ComponentConfig, component_type
-from daemon.config.validation import validate
+from daemon.config.validation import salvage, validate
 from query.text import nearest
 
 _ID = re.compile(r"[A-Za-z][0-9A-Za-z_]{0,62}(/[^\s]{1,1024})?\Z")
@@ -49,6 +49,8 @@ class Components:
     is_default: bool
     ids: list[str] = field(default_factory=list)
     configs: dict[str, ComponentConfig] = field(default_factory=dict)
+    salvaged: dict[str, ComponentConfig] = field(default_factory=dict)
+    """What is left of mistaken settings, for finding the other mistakes in them."""
 
 
 def read_components(section: str, top: Mapping[str, Value], findings: Findings) -> Components:
@@ -73,6 +75,10 @@ def read_components(section: str, top: Mapping[str, Value], findings: Findings) 
         config = _read_component(section, component_id, settings, findings)
         if config is not None:
             components.configs[component_id] = config
+        elif (kind := COMPONENTS[section].get(component_type(component_id))) and (
+            left := salvage(kind, settings)
+        ):
+            components.salvaged[component_id] = left
     _check_once(components, findings)
     return components
 

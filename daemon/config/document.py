@@ -27,6 +27,12 @@ MAX_DEPTH = 64
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
+_PLAINLY = {
+    r"found character '\t' that cannot start any token": "indent with spaces, not tabs",
+    "expected <block end>": "this line's indentation fits no list or mapping above",
+}
+"""What YAML's own words mean to whoever wrote the file."""
+
 _TAG = "tag:yaml.org,2002:"
 _CORE_SCHEMA = (
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
@@ -117,6 +123,10 @@ def _not_yaml(name: str, text: str, error: yaml.YAMLError) -> Document:
     else:
         index = error.position if isinstance(error, ReaderError) else 0
         problem = f"character {text[index : index + 1]!r} is not allowed"
+    for words, meaning in _PLAINLY.items():
+        if words in problem:
+            problem = f"{meaning} ({problem})"
+            break
     marks = Marks(name, text, {(): Mark(start=index, end=index)})
     return Document(value=None, marks=marks, mistakes=[ConfigError((), f"not YAML: {problem}")])
 

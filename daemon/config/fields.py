@@ -39,7 +39,9 @@ def parse_endpoint(value: object) -> str:
     """
     found = _ENDPOINT.match(value) if isinstance(value, str) else None
     if found is None or int(found["port"]) > 65535:
-        raise rejected(f"expected host:port, got {shown(value)}")
+        is_port = not isinstance(value, bool) and re.fullmatch(r":?[0-9]{1,5}", str(value))
+        hint = f"; write '[::]:{str(value).lstrip(':')}'" if is_port else ""
+        raise rejected(f"expected host:port, got {shown(value)}{hint}")
     return f"{found['host'] or '[::]'}:{found['port']}"
 
 
@@ -53,7 +55,9 @@ def _parse_duration(value: object) -> int:
     if value == 0 and not isinstance(value, bool):
         return 0
     if not isinstance(value, str):
-        raise rejected(f"expected a duration such as 5m or 90s, got {shown(value)}")
+        is_number = isinstance(value, int) and not isinstance(value, bool) and value > 0
+        hint = f": {value} has no unit: write {value}s" if is_number else ""
+        raise rejected(f"expected a duration such as 5m or 90s, got {shown(value)}{hint}")
     try:
         return parse_duration_ms(value)
     except DurationError as error:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from daemon.config.components import read_components
+from daemon.config.advice import advise
+from daemon.config.components import Components, read_components
 from daemon.config.document import MAX_CHARACTERS, Value, parse_document
 from daemon.config.errors import (
     ConfigError,
@@ -17,9 +18,11 @@ from daemon.config.errors import (
 )
 from daemon.config.fields import shown
 from daemon.config.findings import Findings
+from daemon.config.foreign import foreign_form
 from daemon.config.marks import Marks
 from daemon.config.schema import COMPONENTS, ComponentConfig, Config
 from daemon.config.validation import unknown_key
+from daemon.config.windows import WindowsConfig
 from daemon.config.wiring import read_service
 
 BUILT_IN = "built-in configuration"
@@ -27,13 +30,18 @@ HELM_ROOT = ("opentelemetry-collector", "alternateConfig")
 """Where the walk-through's Helm values hold the configuration."""
 
 
-Judge = Callable[[str, ComponentConfig], Sequence[ConfigError]]
-"""Returns the mistakes in a component, by id and settings, at paths below the component's own block."""
+Judge = Callable[[str, ComponentConfig, WindowsConfig | None], Sequence[ConfigError]]
+"""Returns the mistakes in a component, by id and settings, at paths below the component's own block.
+
+The last argument is the settings of the windows, None where they are wrong themselves.
+"""
 
 _TOP_LEVEL = (*COMPONENTS, "service")
 
 
-def no_objection(_component_id: str, _config: ComponentConfig) -> Sequence[ConfigError]:
+def no_objection(
+    _component_id: str, _config: ComponentConfig, _windows: WindowsConfig | None
+) -> Sequence[ConfigError]:
     """Find no mistake: for configurations whose components are not going to be built."""
     return ()
 
@@ -92,6 +100,8 @@ def parse_config(
         what = f"{'.'.join(HELM_ROOT)}: {', '.join(ignored)}"
         findings.warn((), f"Helm values have no effect here but {what}")
     fatal = any(not error.path for error in document.mistakes)
+    if not fatal and (foreign := foreign_form(top)):
+        findings.mistakes, fatal = [foreign], True
     config = None if fatal else _read_config(top, findings, judge)
     if config is None or findings.mistakes:
         raise InvalidConfigurationError(_render(marks, _with_causes(findings.mistakes, causes)))
@@ -135,19 +145,37 @@ def _read_config(top: Value, findings: Findings, judge: Judge) -> Config | None:
         findings.mistake((), f"expected a mapping with {', '.join(_TOP_LEVEL)}, got {shown(top)}")
         return None
     findings.mistakes += [unknown_key((key,), _TOP_LEVEL) for key in top if key not in _TOP_LEVEL]
+    unread = {error.path for error in findings.mistakes if type(error) is ConfigError}
     defined = {section: read_components(section, top, findings) for section in COMPONENTS}
     service = read_service(top.get("service"), defined, findings)
-    for section, part in defined.items():
-        for component_id, component in part.configs.items():
-            for error in judge(component_id, component):
-                path = (section, component_id, *error.path)
-                findings.mistakes.append(ConfigError(path, error.expected, error.offset))
+    # A reference that gave nothing is told; that nothing is no value for its setting is not.
+    findings.mistakes = [
+        error
+        for error in findings.mistakes
+        if error.path not in unread or not error.expected.endswith(", got nothing")
+    ]
+    _judge(defined, findings, judge)
     if findings.mistakes:
         return None
+    # Any: each section holds its own components, by COMPONENTS
     sections: dict[str, Any] = {section: part.configs for section, part in defined.items()}
-    return Config(
-        **sections, service=service
-    )  # Any: each section holds its own components, by COMPONENTS
+    config = Config(**sections, service=service)
+    advise(config, findings)
+    return config
+
+
+def _judge(defined: Mapping[str, Components], findings: Findings, judge: Judge) -> None:
+    """Note what `judge` finds; in mistaken settings it is given what is left of them."""
+    told = {error.path for error in findings.mistakes}
+    exporters = defined["exporters"].configs.values()
+    windows = next((one for one in exporters if isinstance(one, WindowsConfig)), None)
+    for section, part in defined.items():
+        for component_id in part.ids:
+            component = part.configs.get(component_id) or part.salvaged.get(component_id)
+            for error in judge(component_id, component, windows) if component else ():
+                path = (section, component_id, *error.path)
+                if told.isdisjoint(path[:depth] for depth in range(1, len(path) + 1)):
+                    findings.mistakes.append(ConfigError(path, error.expected, error.offset))
 
 
 def _with_causes(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import types
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -47,6 +49,41 @@ def validate(kind: type[T], value: Value, path: KeyPath, mistakes: list[ConfigEr
         found += _mistakes(error, value, path)
     mistakes += found
     return None if found else result
+
+
+def salvage(kind: type[T], value: Value) -> T | None:
+    """Return a mistaken `value` as the dataclass `kind` without its mistakes, or None if nothing is left of it.
+
+    An item of a list gives way to an empty one, so that those behind it keep their places.
+    """
+    kept = copy.deepcopy(value)
+    while True:
+        mistakes: list[ConfigError] = []
+        result = validate(kind, kept, (), mistakes)
+        if result is not None:
+            return result
+        taken = [_forget(kept, error.path) for error in mistakes]
+        if not any(taken):
+            return None
+
+
+def _forget(value: Value, path: KeyPath) -> bool:
+    """Take out of `value` what stands at `path`, or what contains it; return whether anything was left to take."""
+    while path:
+        *above, last = path
+        holder: Any = value  # Any: what stands at the path of a mistake
+        with suppress(KeyError, IndexError, TypeError):
+            for part in above:
+                holder = holder[part]
+            if isinstance(holder, dict):
+                del holder[last]
+                return True
+            empty: Value = {} if any(isinstance(item, dict) for item in holder) else ""
+            if holder[last] != empty:
+                holder[last] = empty
+                return True
+        path = tuple(above)
+    return False
 
 
 def unknown_key(path: KeyPath, known: Sequence[str]) -> UnknownKeyError:

@@ -12,9 +12,9 @@ from daemon.config.errors import KeyPath
 from daemon.config.fields import shown, split_endpoint
 from daemon.config.findings import Findings
 from daemon.config.schema import COMPONENTS, ComponentConfig, component_type
-from daemon.config.service import PipelineConfig, ServiceConfig
+from daemon.config.service import MetricsConfig, PipelineConfig, ServiceConfig
 from daemon.config.telemetry_settings import read_telemetry
-from daemon.config.validation import unknown_key, validate
+from daemon.config.validation import salvage, unknown_key, validate
 from query.text import nearest
 
 _OTHER_SIGNALS = frozenset({"traces", "logs", "profiles"})
@@ -91,7 +91,8 @@ def _read_pipeline(
 ) -> PipelineConfig:
     path = (*_PIPELINES, pipeline_id)
     written = {} if settings is None else settings
-    pipeline = validate(_Pipeline, written, path, findings.mistakes) or _Pipeline()
+    pipeline = validate(_Pipeline, written, path, findings.mistakes)
+    pipeline = pipeline or salvage(_Pipeline, written) or _Pipeline()
 
     def ids(section: str, listed: Sequence[str] | None) -> tuple[str, ...]:
         if not listed:
@@ -163,27 +164,30 @@ def _check_ports(
     service: ServiceConfig, defined: Mapping[str, Components], findings: Findings
 ) -> None:
     """Note each port that two parts would listen on; port 0 means any free one."""
-    taken: list[tuple[str, int, KeyPath]] = []
-    for path, endpoint in _listeners(service, defined):
+    taken: list[tuple[str, int, str]] = []
+    for path, endpoint, default in _listeners(service, defined):
         host, port = split_endpoint(endpoint)
+        name = ".".join(map(str, path)) + (" (its default)" if endpoint == default else "")
         for other_host, other_port, other in taken:
             if port == other_port != 0 and (
                 host == other_host or {host, other_host} & _ANY_ADDRESS
             ):
-                names = " and ".join(".".join(map(str, part)) for part in (other, path))
                 at = path if path[0] == "service" else (*path, "endpoint")
-                findings.mistake(at, f"{names} both listen on port {port}")
-        taken.append((host, port, path))
+                findings.mistake(at, f"{other} and {name} both listen on port {port}")
+        taken.append((host, port, name))
 
 
 def _listeners(
     service: ServiceConfig, defined: Mapping[str, Components]
-) -> Iterator[tuple[KeyPath, str]]:
+) -> Iterator[tuple[KeyPath, str, str | None]]:
+    """Yield who listens, where, and where it does unless told otherwise."""
     for section in ("receivers", "exporters", "extensions"):
         configs: Mapping[str, ComponentConfig] = defined[section].configs
         for component_id in dict.fromkeys(_used(service, section)):
             endpoint = getattr(configs.get(component_id), "endpoint", None)
             if endpoint is not None:
-                yield (section, component_id), endpoint
-    if service.telemetry.metrics.endpoint is not None:
-        yield ("service", "telemetry", "metrics"), service.telemetry.metrics.endpoint
+                default = COMPONENTS[section][component_type(component_id)]()
+                yield (section, component_id), endpoint, getattr(default, "endpoint", None)
+    endpoint = service.telemetry.metrics.endpoint
+    if endpoint is not None:
+        yield ("service", "telemetry", "metrics"), endpoint, MetricsConfig().endpoint

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from daemon.scaler.metadata import MAX_NUMBER, Trigger
 from query.durations import format_duration
-from query.engine import Answer
+from query.engine import Answer, Question
 from query.estimator import round_down
 from query.values import OverTime
 
@@ -79,16 +79,23 @@ def refuse_metadata(trigger: Trigger, *, retention_ms: int) -> Refused | None:
     """Return why `trigger` cannot be asked at all, or None; a `retention_ms` of 0 keeps by count only (DESIGN 5)."""
     if trigger.problems:
         return Refused(refusal=Refusal.INVALID_ARGUMENT, text="\n".join(map(str, trigger.problems)))
-    window_ms = trigger.asked.window_ms
+    problem = window_problem(trigger.asked, retention_ms=retention_ms)
+    if problem is None:
+        return None
+    return Refused(refusal=Refusal.INVALID_ARGUMENT, text=f"metadata key window: {problem}")
+
+
+def window_problem(question: Question, *, retention_ms: int) -> str | None:
+    """Return why samples are not kept long enough for the window, or None."""
+    window_ms = question.window_ms
     longest_ms = retention_ms - REPORT_INTERVALS * REPORT_INTERVAL_MS
-    has_window = trigger.asked.over_time is not OverTime.LAST_ONE
+    has_window = question.over_time is not OverTime.LAST_ONE
     if retention_ms == 0 or not has_window or window_ms <= longest_ms:
         return None
-    return Refused(
-        refusal=Refusal.INVALID_ARGUMENT,
-        text=f"metadata key window: expected at most {format_duration(max(longest_ms, 0))}, which is "
+    return (
+        f"expected at most {format_duration(max(longest_ms, 0))}, which is "
         f"exporters.windows.retention ({format_duration(retention_ms)}) less {REPORT_INTERVALS} report intervals, "
-        f"got {format_duration(window_ms)}: raise the retention or shorten the window",
+        f"got {format_duration(window_ms)}: raise the retention or shorten the window"
     )
 
 

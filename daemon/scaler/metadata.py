@@ -112,19 +112,25 @@ def parse_metadata(
     return reader.trigger(target)
 
 
-def named_query_errors(queries: Mapping[str, Mapping[str, str]]) -> list[ConfigError]:
+def named_query_errors(
+    queries: Mapping[str, Mapping[str, str]],
+    window_problem: Callable[[Question], str | None] = lambda _question: None,
+) -> list[ConfigError]:
     """Return all mistakes of the named queries, at paths below `extensions.keda_scaler`.
 
-    A named query need not be complete, for triggers add their own keys; what it holds must be right.
+    A named query need not be complete, for triggers add their own keys; what it holds must be right. `window_problem`
+    tells what is wrong with a window that is a duration.
     """
     return [
         ConfigError(("queries", name, error.key), error.problem, error.offset)
         for name, metadata in queries.items()
-        for error in _named_query_errors(metadata)
+        for error in _named_query_errors(metadata, window_problem)
     ]
 
 
-def _named_query_errors(metadata: Mapping[str, str]) -> Iterator[MetadataError]:
+def _named_query_errors(
+    metadata: Mapping[str, str], window_problem: Callable[[Question], str | None]
+) -> Iterator[MetadataError]:
     entries = collect(metadata)
     if entries.written.pop(QUERY_REF, None):
         yield MetadataError(
@@ -137,8 +143,10 @@ def _named_query_errors(metadata: Mapping[str, str]) -> Iterator[MetadataError]:
             yield error
     reader = _Reader(entries)
     entries.written.setdefault("metricQuery", Written("metricQuery", "up"))
-    reader.trigger(MIN_TARGET)
+    question = reader.trigger(MIN_TARGET).question
     yield from entries.problems
+    if question is not None and (problem := window_problem(question)):
+        yield MetadataError("window", problem)
     for key, meant in entries.unknown_keys:
         hint = f", did you mean {meant}?" if meant else ""
         yield MetadataError(key, f"expected a key of a trigger's metadata{hint}")

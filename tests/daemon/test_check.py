@@ -41,6 +41,78 @@ def test_every_mistake_at_once() -> None:
     ]
 
 
+HOLES = """\
+processors:
+  filter/a:
+    metrics:
+      metric: ["nam == 1", 42]
+  filter/b:
+    metrics:
+      metrics: ["name == 1"]
+      exclude: {match_type: regexp, metric_names: ["("]}
+service:
+  pipelines:
+    metrics:
+      exporter: [windows]
+      processors: [filter/dpar]
+"""
+
+
+def test_a_mistake_hides_no_other() -> None:
+    """What stands beside a mistake is judged too, in its own place."""
+    with pytest.raises(InvalidConfigurationError) as caught:
+        load_checked(HOLES, {})
+    assert [line.split(": ")[:2] for line in caught.value.lines] == [
+        ["configuration:4:17", "processors.filter/a.metrics.metric[0]"],
+        ["configuration:4:28", "processors.filter/a.metrics.metric[1]"],
+        ["configuration:7:7", "processors.filter/b.metrics.metrics"],
+        ["configuration:8:53", "processors.filter/b.metrics.exclude.metric_names[0]"],
+        ["configuration:12:7", "service.pipelines.metrics.exporter"],
+        ["configuration:13:20", "service.pipelines.metrics.processors[0]"],
+    ]
+
+
+QUERIES = """\
+exporters: {windows: {retention: %s}}
+extensions:
+  health_check:
+  keda_scaler:
+    queries:
+      long: {metricQuery: x, operationOverTime: rate, window: 5m}
+      newest: {metricQuery: x, window: 5m}
+      default: {metricQuery: x, operationOverTime: rate}
+"""
+
+
+@pytest.mark.parametrize(
+    ("retention", "expected"),
+    [
+        ("0", []),
+        ("380s", []),
+        (
+            "379s",
+            [
+                (
+                    "configuration:6:63: extensions.keda_scaler.queries.long.window: expected at most 4m59s, which is "
+                    "exporters.windows.retention (6m19s) less 4 report intervals, got 5m: "
+                    "raise the retention or shorten the window"
+                )
+            ],
+        ),
+        ("x", ["configuration:1:34: exporters.windows.retention: expected a duration"]),
+    ],
+)
+def test_windows_of_named_queries(retention: str, expected: list[str]) -> None:
+    """A named query whose window the retention does not hold is a mistake, as it is in a trigger."""
+    lines: tuple[str, ...] = ()
+    try:
+        load_checked(QUERIES % retention, {})
+    except InvalidConfigurationError as error:
+        lines = error.lines
+    assert len(lines) == len(expected)
+    assert all(line.startswith(start) for line, start in zip(lines, expected, strict=True))
+
+
 def test_the_built_in_configuration_is_good() -> None:
     """What runs without a file has no mistake."""
     assert load_checked(None, {}).warnings == ()

@@ -100,6 +100,21 @@ BOMB = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
         ('a: "\\ud800"', ["f:1:4: a: half of a surrogate pair is no character"]),
         ("a: [b", ["f:1:6: not YAML: expected ',' or ']', but got '<stream end>'"]),
         ("a: b: c", ["f:1:5: not YAML: mapping values are not allowed here"]),
+        (
+            "a:\n\tb: 1",
+            [
+                "f:2:1: not YAML: indent with spaces, not tabs (found character '\\t' that cannot start any token)"
+            ],
+        ),
+        (
+            "a:\n  b: 1\n - c",
+            [
+                (
+                    "f:3:2: not YAML: this line's indentation fits no list or mapping above "
+                    "(expected <block end>, but found '<block sequence start>')"
+                )
+            ],
+        ),
         ("a: 1\n---\nb: 2", ["f:2:1: not YAML: but found another document"]),
         ("a: \x01", ["f:1:4: not YAML: character '\\x01' is not allowed"]),
         ("a: *x", ["f:1:4: not YAML: found undefined alias 'x'"]),

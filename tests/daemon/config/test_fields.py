@@ -34,13 +34,17 @@ def test_good(kind: Any, value: object, expected: object) -> None:
 @pytest.mark.parametrize(
     ("kind", "value", "expected"),
     [
-        (DurationMs, 5, "expected a duration such as 5m or 90s, got 5"),
+        (
+            DurationMs,
+            5,
+            "expected a duration such as 5m or 90s, got 5: 5 has no unit: write 5s",
+        ),
         (DurationMs, False, "expected a duration such as 5m or 90s, got false"),
         (DurationMs, None, "expected a duration such as 5m or 90s, got nothing"),
         (DurationMs, "-5m", "expected a duration such as 1m30s, got '-5m'"),
         (DurationMs, "five", "expected a duration such as 1m30s, got 'five'"),
-        (Endpoint, 4318, "expected host:port, got 4318"),
-        (Endpoint, "4318", "expected host:port, got '4318'"),
+        (Endpoint, 4318, "expected host:port, got 4318; write '[::]:4318'"),
+        (Endpoint, "4318", "expected host:port, got '4318'; write '[::]:4318'"),
         (Endpoint, "::1:4318", "expected host:port, got '::1:4318'"),
         (Endpoint, "host:65536", "expected host:port, got 'host:65536'"),
         (Endpoint, "http://host:1", "expected host:port, got 'http://host:1'"),

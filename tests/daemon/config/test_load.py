@@ -76,6 +76,16 @@ def test_text() -> None:
     assert load_config("extensions: {}", {}).config.extensions == {}
 
 
+@pytest.mark.parametrize(
+    "endpoint", ["${vault:port}", "${file:/no/such/file}", "${env:a-b}"], ids=lambda text: text[:7]
+)
+def test_a_failed_reference_is_told_once(endpoint: str) -> None:
+    """What a reference should have given is missing: that it is missing is no second mistake."""
+    [line] = problems(f"exporters: {{windows: {{retention: '{endpoint}'}}}}")
+    assert line.startswith("1:35: exporters.windows.retention: ")
+    assert "got nothing" not in line
+
+
 def test_helm_values_are_the_configuration() -> None:
     """The walk-through's Helm values mean the same as the fragment inside them."""
     fragment = load_config(CASES / "walk-through.good.yaml", {})
@@ -93,10 +103,10 @@ def test_five_mistakes_at_once() -> None:
         "service: {pipelines: {metrics: {exporters: [nowhere/2]}}}\n"
     )
     assert problems(text) == (
-        "2:26: receivers.opencensus.endpoint: expected host:port, got 4317",
+        "2:26: receivers.opencensus.endpoint: expected host:port, got 4317; write '[::]:4317'",
         "2:32: receivers.opencensus.max_size: unknown key; expected one of endpoint, max_recv_msg_size_mib",
         "3:3: receivers.zipkin: tallyd has no receiver 'zipkin'; it has: opencensus",
-        "4:34: exporters.windows.retention: expected a duration such as 5m or 90s, got 5",
+        "4:34: exporters.windows.retention: expected a duration such as 5m or 90s, got 5: 5 has no unit: write 5s",
         "5:45: service.pipelines.metrics.exporters[0]: tallyd has no exporter 'nowhere'; it has: windows",
     )
 

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from daemon.config.document import Value
 from daemon.config.errors import ConfigError, UnknownKeyError
-from daemon.config.validation import unknown_key, validate
+from daemon.config.validation import salvage, unknown_key, validate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,3 +125,21 @@ def test_unknown_key() -> None:
     """An unknown key names its neighbours only if they are there."""
     error = unknown_key(("a",), [])
     assert (type(error), error.expected) == (UnknownKeyError, "unknown key; there are no keys here")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"ratio": 2, "flag": 5, "x": 1}, Tree(ratio=2)),
+        ({"texts": ["a", 5, "b"]}, Tree(texts=("a", "", "b"))),
+        ({"leaf": {"size": 2}, "ratio": 2}, Tree(ratio=2)),
+        ({"leaves": [{"name": "a"}, 5], "ratio": 2}, Tree(ratio=2)),
+        ({"leaves": ["a", 5]}, Tree(leaves=("a", ""))),
+        (5, None),
+        ([5], None),
+        (None, None),
+    ],
+)
+def test_salvage(value: Value, expected: Tree | None) -> None:
+    """What is right beside mistakes is kept, each item of a list in its place."""
+    assert salvage(Tree, value) == expected

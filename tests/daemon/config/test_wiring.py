@@ -127,7 +127,7 @@ def test_extensions() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("extensions: {keda_scaler: }\nprocessors: ", []),
+        ("extensions: {keda_scaler: , health_check: }\nprocessors: ", []),
         (
             FILTERS,
             [
@@ -154,7 +154,7 @@ def test_unused(text: str, expected: list[str]) -> None:
             [
                 (
                     "1:38: extensions.keda_scaler.endpoint: "
-                    "receivers.opencensus and extensions.keda_scaler both listen on port 55678"
+                    "receivers.opencensus (its default) and extensions.keda_scaler both listen on port 55678"
                 )
             ],
         ),
@@ -163,7 +163,7 @@ def test_unused(text: str, expected: list[str]) -> None:
             [
                 (
                     "1:1: service.telemetry.metrics: "
-                    "extensions.health_check and service.telemetry.metrics both listen on port 8888"
+                    "extensions.health_check and service.telemetry.metrics (its default) both listen on port 8888"
                 )
             ],
         ),
