@@ -1,4 +1,4 @@
-"""KEDA's side of the protocol, as small as it can be: asks for one trigger's value."""
+"""KEDA's side of the protocol, as small as it can be: asks for one trigger's value, target and activity."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 import grpc
 
 from daemon.scaler import schema
+from daemon.scaler.decision import Numbers
 
-_GET_METRICS = f"/{schema.SERVICE}/GetMetrics"
+TIMEOUT_S = 10.0
 
 
 class NoValueError(Exception):
@@ -25,26 +26,48 @@ class NoValueError(Exception):
 
 
 class ScalerClient:
-    """One trigger of one scaled object; `channel` is a grpc.aio channel to the scaler."""
+    """One trigger of one scaled object; `channel` is a grpc.aio channel to the scaler.
+
+    Each method raises NoValueError if the scaler answers with an error.
+    """
 
     # Any: grpc ships no types.
     def __init__(
         self, channel: Any, metadata: Mapping[str, str], *, namespace: str, name: str
     ) -> None:
-        self._call = channel.unary_unary(_GET_METRICS)
-        ref = schema.ScaledObjectRef(name=name, namespace=namespace, scalerMetadata=dict(metadata))
-        request = schema.GetMetricsRequest(scaledObjectRef=ref, metricName=f"{namespace}-{name}")
-        self._request = schema.encode(request)
+        self._channel = channel
+        self._ref = schema.ScaledObjectRef(
+            name=name, namespace=namespace, scalerMetadata=dict(metadata)
+        )
+        self._request = schema.GetMetricsRequest(
+            scaledObjectRef=self._ref, metricName=f"{namespace}-{name}"
+        )
 
-    async def value(self, timeout_s: float = 10.0) -> float:
-        """Return the metric's value.
+    async def value(self) -> float:
+        """Return the metric's value."""
+        return (await self.numbers()).exact
 
-        Raises:
-            NoValueError: the scaler gives none.
-        """
+    async def numbers(self) -> Numbers:
+        """Return the metric's value in both forms of the wire."""
+        reply = await self._ask("GetMetrics", self._request)
+        [value] = reply.metricValues
+        return Numbers(int(value.metricValue), float(value.metricValueFloat))
+
+    async def target(self) -> Numbers:
+        """Return the target in both forms of the wire."""
+        reply = await self._ask("GetMetricSpec", self._ref)
+        [spec] = reply.metricSpecs
+        return Numbers(int(spec.targetSize), float(spec.targetSizeFloat))
+
+    async def is_active(self) -> bool:
+        """Return whether the scaled object is to run at all."""
+        return bool((await self._ask("IsActive", self._ref)).result)
+
+    # Any: a protobuf message.
+    async def _ask(self, method: str, request: Any) -> Any:
+        call = self._channel.unary_unary(f"/{schema.SERVICE}/{method}")
         try:
-            wire = await self._call(self._request, timeout=timeout_s)
+            wire = await call(schema.encode(request), timeout=TIMEOUT_S)
         except grpc.aio.AioRpcError as error:
             raise NoValueError(error.code().name.lower(), error.details() or "") from error
-        reply = schema.decode("GetMetricsResponse", wire)
-        return float(reply.metricValues[0].metricValueFloat)
+        return schema.decode(f"{method}Response", wire)

@@ -27,3 +27,16 @@ async def test_no_value() -> None:
         given = {**WALK_THROUGH, "ifNotFound": "value", "valueIfNotFound": "2.5"}
         value = await ScalerClient(channel, given, namespace="n", name="s").value()
     assert (caught.value.status, value) == ("not_found", 2.5)
+
+
+async def test_every_question() -> None:
+    """Target and value come in both forms of the wire, the activity beside them."""
+    time = VirtualTime(1_900_000_000_000)
+    metadata = {"metricQuery": "a", "targetValue": "2.5", "ifNotFound": "value"}
+    async with (
+        running(load_config("exporters: {windows: {settle_for: 0s}}", {}), time) as (_, ports),
+        grpc.aio.insecure_channel(f"127.0.0.1:{ports.scaler}") as channel,
+    ):
+        asked = ScalerClient(channel, metadata, namespace="n", name="s")
+        answers = (await asked.target(), await asked.numbers(), await asked.is_active())
+    assert answers == ((3, 2.5), (0, 0.0), False)
