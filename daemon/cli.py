@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daemon.config.errors import InvalidConfigurationError
+from daemon.explain.help import ABOUT, EPILOG
 
 if TYPE_CHECKING:
     from daemon.config.load import LoadedConfig
@@ -31,6 +32,8 @@ examples:
                                       check it, every mistake with line and column
   tallyd explain --config tallyd.yaml 'sum(runtime_service_invocation_req_recv_total)'
                                       what it keeps, and how that answer comes about
+  tallyd explain --ask localhost:4318 'sum(runtime_service_invocation_req_recv_total)'
+                                      what a running tallyd would tell KEDA
   tallyd demo                         half a minute of recorded sidecars, drawn
 
 Without --config: receivers on 55678 (OpenCensus), KEDA scaler on 4318, health
@@ -45,12 +48,6 @@ known to be good. SIGTERM or Ctrl-C ends it within two seconds.
 _VALIDATE = """\
 Check a configuration without starting anything: all mistakes at once, each as
 file:line:column: where: what was expected. Environment variables are read.
-"""
-_EXPLAIN = """\
-Play a recorded session of real sidecars through a configuration, in this process
-and without sockets, and show: each metric, kept or dropped and by which condition;
-what was understood of a metricQuery; the series and their parts of the answer; what
-KEDA would be told. Without METRIC_QUERY: the question of the Dapr walk-through.
 """
 _DEMO = """\
 Start tallyd on free ports, play a recorded sidecar into it over real gRPC, faster
@@ -114,7 +111,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_command(commands, "run", "start the daemon", _RUN, _run)
     _add_command(commands, "validate", "check a configuration", _VALIDATE, _validate)
     _add_explain_arguments(
-        _add_command(commands, "explain", "show how an answer comes about", _EXPLAIN, _explain)
+        _add_command(
+            commands, "explain", "show how an answer comes about", ABOUT, _explain, epilog=EPILOG
+        )
     )
     _add_demo_arguments(
         _add_command(commands, "demo", "play recorded sidecars and watch", _DEMO, _demo)
@@ -128,11 +127,14 @@ def _add_command(
     summary: str,
     description: str,
     command: Callable[[argparse.Namespace], int],
+    *,
+    epilog: str | None = None,
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(
         name,
         help=summary,
         description=description,
+        epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_config_argument(parser)
@@ -145,7 +147,11 @@ def _add_explain_arguments(parser: argparse.ArgumentParser) -> None:
     add("metric_query", metavar="METRIC_QUERY", nargs="?", help="as in a trigger's metricQuery")
     add("--session", metavar="NAME", default="three-callers", help="default: three-callers")
     add("--list-sessions", action="store_true", help="show the recorded sessions and exit")
-    add("--over-time", metavar="OPERATION", help="operationOverTime (default: rate)")
+    add(
+        "--over-time",
+        metavar="OPERATION",
+        help="operationOverTime (default: rate for METRIC_QUERY)",
+    )
     add("--window", metavar="DURATION", help="window (default: 60s)")
     add("--target", metavar="NUMBER", help="targetValue (default: 1)")
     add("--dialect", metavar="NAME", help="auto, promql or otel (default: auto)")
@@ -156,24 +162,48 @@ def _add_explain_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="any other key of a trigger's metadata, such as clampMax=10 or queryRef=NAME; repeatable",
     )
-    add(
-        "--json",
-        action="store_true",
-        help="one JSON object for scripts (daemon/explain/document.py describes its keys)",
+    add("--all", action="store_true", help="list metrics without series one by one, too")
+    add("--check", action="store_true", help="exit with 1 if KEDA would get an error")
+    output = parser.add_mutually_exclusive_group()
+    output.add_argument(
+        "--json", action="store_true", help="one JSON object for scripts (keys: below)"
+    )
+    output.add_argument(
+        "--ask",
+        metavar="HOST:PORT",
+        type=_endpoint,
+        help="ask the scaler of a tallyd that runs, such as localhost:4318; it has its own configuration",
     )
 
 
 def _add_demo_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
+    add = parser.add_mutually_exclusive_group().add_argument
     add("--speed", metavar="N", type=_speed, default=20.0, help="times real time (default: 20)")
-    add("--target", metavar="HOST:PORT", help="play to this OpenCensus receiver, draw nothing")
+    add(
+        "--target",
+        metavar="HOST:PORT",
+        type=_endpoint,
+        help="play to this OpenCensus receiver, in real time, draw nothing",
+    )
 
 
 def _speed(text: str) -> float:
-    speed = float(text)
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
     if not 1 <= speed <= 10_000:
-        raise argparse.ArgumentTypeError(f"expected a number from 1 to 10000, got {text}")
+        raise argparse.ArgumentTypeError(f"expected a number from 1 to 10000, got {text!r}")
     return speed
+
+
+def _endpoint(text: str) -> str:
+    from daemon.config.fields import parse_endpoint  # noqa: PLC0415
+
+    try:
+        return parse_endpoint(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -206,6 +236,10 @@ def _demo(args: argparse.Namespace) -> int:
 
 
 def _explain(args: argparse.Namespace) -> int:
+    if args.ask is not None:
+        from daemon.explain.running import run_ask  # noqa: PLC0415
+
+        return run_ask(args)
     from daemon.explain.command import run_explain  # noqa: PLC0415
 
     return run_explain(args, load(args))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from daemon.config.keda_scaler import KedaScalerConfig
 from daemon.config.load import LoadedConfig
 from daemon.scaler.decision import Decision, Refusal, Refused, decide, refuse_metadata
-from daemon.scaler.keys import MetadataError, resolve
+from daemon.scaler.keys import QUERY_REF, MetadataError, resolve
 from daemon.scaler.metadata import Trigger, parse_metadata
 from query.dialect import Dialect, MetricQuery, apply_over_time, parse_metric_query
 from query.engine import Answer, Engine, Part
@@ -50,7 +50,8 @@ def read_question(metadata: Mapping[str, str], loaded: LoadedConfig) -> Asked:
     try:
         trigger = parse_metadata(metadata, queries)
     except MetadataError as error:
-        raise BadQuestionError(str(error)) from error
+        problems = _problems_beside_target(metadata, queries)
+        raise BadQuestionError("\n".join(map(str, (error, *problems)))) from error
     if trigger.problems:
         raise BadQuestionError("\n".join(map(str, trigger.problems)))
     written = resolve(metadata, queries).written
@@ -58,6 +59,18 @@ def read_question(metadata: Mapping[str, str], loaded: LoadedConfig) -> Asked:
     query = parse_metric_query(written["metricQuery"].text, dialect=dialect)
     applied = apply_over_time(query, trigger.asked.over_time, trigger.asked.window_ms)
     return Asked(trigger=trigger, query=query, dialect=dialect, applied=applied.canonical)
+
+
+def _problems_beside_target(
+    metadata: Mapping[str, str], queries: Mapping[str, Mapping[str, str]]
+) -> list[MetadataError]:
+    """Return what else is wrong with metadata whose target is missing or bad."""
+    others = {key: text for key, text in metadata.items() if not key.startswith("targetValue")}
+    try:
+        trigger = parse_metadata({**others, "targetValue": "1"}, queries)
+    except MetadataError:
+        return []
+    return [problem for problem in trigger.problems if problem.key != QUERY_REF]
 
 
 def named_queries(loaded: LoadedConfig) -> Mapping[str, Mapping[str, str]]:

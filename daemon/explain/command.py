@@ -12,20 +12,32 @@ from daemon.config.service import LogsConfig
 from daemon.explain.asking import BadQuestionError
 from daemon.explain.document import build_document
 from daemon.explain.explanation import explain
+from daemon.explain.metadata import build_metadata
 from daemon.explain.text import format_explanation
 from daemon.explain.verdicts import NothingReceivesError
-from daemon.recording import (
-    WALK_THROUGH,
-    RecordingError,
-    load_session,
-    metrics_events,
-    session_names,
-)
+from daemon.recording import RecordingError, load_session, metrics_events, session_names
+from daemon.scaler.decision import Refused
 from daemon.telemetry import configure_logs
 
 OK, FAILED = 0, 1
-DEFAULT_SESSION = "three-callers"
-_QUERY_KEYS = ("metricQuery", "queryRef")
+SHOWS: Mapping[str, str] = {
+    "nodeapp-start": "the called app from its start, first call at 65 s",
+    "pythonapp-start": "the caller from its start: it sends, receives nothing",
+    "three-callers": "one caller, from 35 s on three",
+    "burst": "three callers, 100 calls more from 22 s to 27 s",
+    "callers-gone": "three callers, two of them die at 22 s",
+    "sigterm": "a caller that is ended by SIGTERM",
+    "sigkill": "a caller that is killed",
+    "scale-out": "from 1 pod to 3 under three callers",
+    "server-restart": "the receiver is away for 1 s at 49 s",
+    "sidecar-restart": "killed and started again in its pod: counters begin anew",
+    "late-server": "the receiver comes 70 s after the sidecar",
+    "trace-unimplemented": "a receiver without the trace service",
+    "low-cardinality": "increasedCardinality: false, own latency buckets",
+    "busy": "mTLS, actors, pub/sub, resiliency, failing calls",
+    "busy-caller": "the caller of busy",
+}
+"""What is special about each recorded session."""
 
 
 def run_explain(args: argparse.Namespace, loaded: LoadedConfig) -> int:
@@ -40,7 +52,8 @@ def run_explain(args: argparse.Namespace, loaded: LoadedConfig) -> int:
             sys.stdout.writelines(f"{line}\n" for line in _sessions())
             return OK
         events = load_session(args.session)
-        explanation = explain(loaded, events, build_metadata(args))
+        given = build_metadata(args)
+        explanation = explain(loaded, events, given.metadata)
     except (RecordingError, BadQuestionError, NothingReceivesError) as error:
         sys.stderr.write(f"tallyd explain: {error}\n")
         return FAILED
@@ -49,38 +62,26 @@ def run_explain(args: argparse.Namespace, loaded: LoadedConfig) -> int:
         document = build_document(explanation, configuration)
         sys.stdout.write(f"{json.dumps(document, indent=2, ensure_ascii=False)}\n")
     else:
-        sys.stdout.write(format_explanation(explanation, configuration))
-    return OK
-
-
-def build_metadata(args: argparse.Namespace) -> Mapping[str, str]:
-    """Return the trigger's metadata that the arguments stand for.
-
-    The walk-through's if they give no query at all; a query alone gets the options' defaults; metadata with a query or
-    `queryRef` of its own is taken as KEDA would send it.
-    """
-    given = dict(pair.partition("=")[::2] for pair in args.metadata)
-    options = {
-        "metricQuery": args.metric_query,
-        "operationOverTime": args.over_time,
-        "window": args.window,
-        "targetValue": args.target,
-        "dialect": args.dialect,
-    }
-    given.update({key: value for key, value in options.items() if value is not None})
-    if args.metric_query is not None:
-        return {"operationOverTime": "rate", "targetValue": "1", **given}
-    if any(key in given or f"{key}FromEnv" in given for key in _QUERY_KEYS):
-        return given
-    return {**WALK_THROUGH, **given}
+        text = format_explanation(
+            explanation,
+            configuration,
+            all_metrics=args.all,
+            over_time_is_ours=given.over_time_is_ours,
+        )
+        sys.stdout.write(text)
+    is_error = isinstance(explanation.outcome.decision, Refused)
+    return FAILED if args.check and is_error else OK
 
 
 def _sessions() -> Iterator[str]:
+    yield f"{'session':<19}  {'length':>6}  reports  pods  shows"
     for name in session_names():
         events = load_session(name)
         seconds = (events[-1].at_ms - events[0].at_ms) / 1000
-        pods = dict.fromkeys(event.pod for event in events)
-        reports = sum(event.raw is not None for event in metrics_events(events)) - len(
-            {(event.connection, event.stream) for event in metrics_events(events)}
+        pods = len({event.pod for event in events})
+        metrics = metrics_events(events)
+        reports = sum(event.raw is not None for event in metrics) - len(
+            {(event.connection, event.stream) for event in metrics}
         )
-        yield f"{name:<20} {seconds:>4.0f} s  {reports:>3} reports  {', '.join(pods)}"
+        shown = SHOWS.get(name, "")
+        yield f"{name:<19}  {seconds:>4.0f} s  {reports:>7}  {pods:>4}  {shown}".rstrip()

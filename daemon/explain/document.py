@@ -1,22 +1,6 @@
 """An explanation as one JSON object for scripts.
 
-Times are Unix milliseconds, lengths of time seconds. `null` stands for what does not apply. Keys are only ever added.
-
-    configuration  which file, or the built-in one
-    session        name, begin_ms, end_ms, reports, senders, irregularities (reason -> number), refusals
-    metrics        one object for each metric of the last report: name, type, stored_as (the names for queries), kept,
-                   series and kept_series; if dropped: dropped_by with processor, condition, path, line and column
-    query          text (as written), dialect, read_as (promql or otel), understood, applied (with operationOverTime),
-                   operation_over_time, window_s, target, clamp_min, clamp_max, activation
-    series         what matched: labels, sender, live, warming, value (after operationOverTime), part (of the result)
-    answer         at_ms, name (that was looked up), known, window_start_ms and window_end_ms (the window is (start, end]),
-                   raw_value, sigma, value (after the evidence rule); null if the question was refused
-    told           value (after clamping and rounding), metric_value and metric_value_float (both forms of the wire),
-                   active; null if KEDA gets an error
-    refused        status and text of that error, or null
-    history        at_ms and value after each report, null where KEDA would have got an error
-    why            why no series took part, as sentences
-    warnings       what the asker should know although there is an answer
+`daemon.explain.help.JSON_KEYS` describes it.
 """
 
 from __future__ import annotations
@@ -29,6 +13,10 @@ from daemon.explain.verdicts import Verdict
 from daemon.scaler.decision import Refused, value_numbers
 from query.engine import Answer, Part
 
+SETTLING_STILL = (
+    "a tallyd that started with this session would still be settling at its end "
+    "(exporters.windows.settle_for): KEDA would get UNAVAILABLE"
+)
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 
 
@@ -48,20 +36,21 @@ def build_document(explanation: Explanation, configuration: str) -> dict[str, Js
         "answer": _answer(outcome.answer, outcome.at_ms) if outcome.answer else None,
         "told": _told(asked, outcome),
         "refused": refused,
-        "history": [{"at_ms": at_ms, "value": value} for at_ms, value in explanation.history],
+        "history": [moment._asdict() for moment in explanation.history],
         "why": list(explanation.why),
         "warnings": list(warnings_of(explanation)),
     }
 
 
 def warnings_of(explanation: Explanation) -> tuple[str, ...]:
-    """Return what the asker should know: unknown metadata keys, and what the engine warns of."""
+    """Return what the asker should know: unknown metadata keys, what the engine warns of, a session that is too short."""
     unknown = [
         f"metadata key {key} means nothing here{f', did you mean {near}?' if near else ''}"
         for key, near in explanation.asked.trigger.unknown_keys
     ]
     answer = explanation.outcome.answer
-    return (*unknown, *(answer.warnings if answer else ()))
+    settling = (SETTLING_STILL,) if explanation.settling else ()
+    return (*unknown, *(answer.warnings if answer else ()), *settling)
 
 
 def _session(explanation: Explanation) -> dict[str, Json]:

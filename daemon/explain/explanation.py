@@ -16,9 +16,12 @@ from daemon.explain.playing import Player
 from daemon.explain.verdicts import Verdict, judge_report, receiver_of
 from daemon.pipeline import build_pipelines
 from daemon.recording import Event
-from daemon.scaler.decision import Refused
+from daemon.scaler.decision import Refusal, Refused
 from query.store.store import Store
 from receivers.consumer import Batch
+
+SETTLING = "settling"
+"""UNAVAILABLE, until every sender must have reported to a tallyd that starts with the session."""
 
 
 class Moment(NamedTuple):
@@ -26,6 +29,8 @@ class Moment(NamedTuple):
 
     at_ms: int
     value: float | None
+    status: str | None
+    """Why there is no value: `SETTLING`, or the error's gRPC status in lower case."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +54,8 @@ class Explanation:
     """What the receiver did not hand on as it came."""
     refusals: tuple[str, ...]
     """What the pipeline said of reports that it did not take."""
+    settling: bool
+    """Whether the session ends before a tallyd that starts with it has settled; the outcome leaves that aside."""
 
 
 def explain(
@@ -71,6 +78,7 @@ def explain(
     consumer = build_pipelines(loaded.config, exporters, count_filtered=_ignore)[receiver]
     player = Player(app, consumer)
     windows = _windows_config(loaded)
+    settled_at_ms = events[0].at_ms + windows.settle_for
     history: list[Moment] = []
     senders: dict[str, None] = {}
     verdicts: list[Verdict] = []
@@ -79,7 +87,7 @@ def explain(
         reports.append(report)
         senders[str(report.sender)] = None
         outcome = ask(asked, app.engine, at_ms=player.now_ms, retention_ms=windows.retention)
-        history.append(_moment(outcome))
+        history.append(_moment(outcome, settled_at_ms))
     outcome = ask(asked, app.engine, at_ms=player.now_ms, retention_ms=windows.retention)
     for report in reports:
         verdicts = judge_report(loaded, report)
@@ -95,6 +103,7 @@ def explain(
         why=_why(asked, outcome, app.store, verdicts, windows),
         irregularities=dict(sorted(player.irregularities.items())),
         refusals=tuple(player.refusals),
+        settling=player.now_ms < settled_at_ms,
     )
 
 
@@ -110,10 +119,15 @@ def _why(
     return tuple(lines)
 
 
-def _moment(outcome: Outcome) -> Moment:
+def _moment(outcome: Outcome, settled_at_ms: int) -> Moment:
     decision = outcome.decision
-    value = None if isinstance(decision, Refused) else decision.value
-    return Moment(outcome.at_ms, value)
+    if isinstance(decision, Refused) and decision.refusal is Refusal.INVALID_ARGUMENT:
+        return Moment(outcome.at_ms, None, decision.refusal.value)
+    if outcome.at_ms < settled_at_ms:
+        return Moment(outcome.at_ms, None, SETTLING)
+    if isinstance(decision, Refused):
+        return Moment(outcome.at_ms, None, decision.refusal.value)
+    return Moment(outcome.at_ms, decision.value, None)
 
 
 def _windows_config(loaded: LoadedConfig) -> WindowsConfig:

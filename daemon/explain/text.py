@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import groupby, takewhile
 
 from daemon.explain.absence import format_labels
 from daemon.explain.asking import Asked, Outcome
 from daemon.explain.document import warnings_of
-from daemon.explain.explanation import Explanation
+from daemon.explain.explanation import SETTLING, Explanation, Moment
 from daemon.explain.verdicts import Cause, Verdict
 from daemon.scaler.decision import Refused, value_numbers
 from query.durations import format_duration
@@ -20,6 +22,11 @@ from query.values import OverTime
 MAX_SERIES = 20
 """Series that are shown one by one; the largest parts come first."""
 MOMENTS_A_LINE = 8
+RAW_DIGITS = 6
+"""Enough to see why a value that looks whole was rounded down."""
+MIN_SIGMA = 0.0005
+"""An uncertainty below this does not show in three digits."""
+_SETTLING = "UNAVAILABLE, settling after the start (exporters.windows.settle_for)"
 _UNITS = {OverTime.RATE: " a second"}
 _COMMON = ": its end is known of all live senders"
 _WINDOWS = {
@@ -29,12 +36,25 @@ _WINDOWS = {
 }
 
 
-def format_explanation(explanation: Explanation, configuration: str) -> str:
-    """Return the whole text."""
+def format_explanation(
+    explanation: Explanation,
+    configuration: str,
+    *,
+    all_metrics: bool = False,
+    over_time_is_ours: bool = False,
+) -> str:
+    """Return the whole text.
+
+    Args:
+        explanation: What is told.
+        configuration: Its file's name, or what stands for it.
+        all_metrics: Whether metrics without series get a line each.
+        over_time_is_ours: Whether the command chose `operationOverTime`.
+    """
     sections = (
         _session(explanation, configuration),
-        _metrics(explanation.verdicts, configuration),
-        _query(explanation.asked),
+        _metrics(explanation.verdicts, configuration, all_metrics=all_metrics),
+        _query(explanation.asked, over_time_is_ours=over_time_is_ours),
         _series(explanation.asked, explanation.outcome.parts),
         _answer(explanation),
         _history(explanation),
@@ -58,19 +78,33 @@ def _session(explanation: Explanation, configuration: str) -> Iterator[str]:
         yield f"  report refused: {refusal}"
 
 
-def _metrics(verdicts: Sequence[Verdict], configuration: str) -> Iterator[str]:
+def _metrics(
+    verdicts: Sequence[Verdict], configuration: str, *, all_metrics: bool
+) -> Iterator[str]:
     kept = sum(verdict.kept for verdict in verdicts)
     yield f"last report: {len(verdicts)} metrics, {kept} kept, {len(verdicts) - kept} dropped"
     causes = list(dict.fromkeys(verdict.cause for verdict in verdicts if verdict.cause))
+    marks = {cause: f"by [{number}]" for number, cause in enumerate(causes, start=1)}
+    listed = [verdict for verdict in verdicts if all_metrics or verdict.series]
     rows = [("", "metric", "type", "series", "")]
-    for verdict in sorted(verdicts, key=lambda verdict: (not verdict.kept, verdict.name)):
-        mark = f"by [{causes.index(verdict.cause) + 1}]" if verdict.cause else ""
-        state = "kept" if verdict.kept else "dropped"
-        rows.append((state, verdict.name, verdict.type.name.lower(), _count(verdict), mark))
-    yield from _aligned(rows)
+    for verdict in sorted(listed, key=lambda verdict: (not verdict.kept, verdict.name)):
+        mark = marks[verdict.cause] if verdict.cause else ""
+        kind = verdict.type.name.lower()
+        rows.append((_verdict(verdict.cause), verdict.name, kind, _count(verdict), mark))
+    if listed:
+        yield from _aligned(rows)
+    collapsed = Counter(verdict.cause for verdict in verdicts if verdict not in listed)
+    for cause in (None, *causes):
+        if number := collapsed[cause]:
+            told = f"{_verdict(cause)} {marks[cause]}" if cause else "kept"
+            yield f"  {number} {_plural('metric', number)} without series: {told} (--all lists them)"
     for number, cause in enumerate(causes, start=1):
         yield f"  [{number}] {_where(cause, configuration)}"
         yield from (f"      {line.rstrip()}" for line in cause.text.splitlines())
+
+
+def _verdict(cause: Cause | None) -> str:
+    return "dropped" if cause else "kept"
 
 
 def _count(verdict: Verdict) -> str:
@@ -84,12 +118,14 @@ def _where(cause: Cause, configuration: str) -> str:
     return ": ".join(part for part in (place, cause.path or cause.processor) if part)
 
 
-def _query(asked: Asked) -> Iterator[str]:
+def _query(asked: Asked, *, over_time_is_ours: bool) -> Iterator[str]:
     trigger = asked.trigger
     question = trigger.asked
     over_time = question.over_time.value
     if question.over_time is not OverTime.LAST_ONE:
         over_time += f" over {format_duration(question.window_ms)}"
+    if over_time_is_ours:
+        over_time += " (explain's default; a trigger without operationOverTime gets last_one)"
     target = f"{trigger.target:g}, activation above {trigger.activation:g}"
     for name, bound in (("clampMin", trigger.clamp_min), ("clampMax", trigger.clamp_max)):
         target += f", {name} {bound:g}" if math.isfinite(bound) else ""
@@ -117,17 +153,29 @@ def _series(asked: Asked, parts: Sequence[Part]) -> Iterator[str]:
     if common:
         yield f"  all have {{{format_labels(common)}}}"
     header = f"part of {question.query.aggregation}"
-    rows = [(question.over_time.value, header, "state", "labels")]
     ordered = sorted(parts, key=lambda part: -part.contribution)
+    senders = _senders(ordered[:MAX_SERIES])
+    rows = [(question.over_time.value, header, "state", "labels", "sender" if senders else "")]
     for part in ordered[:MAX_SERIES]:
         own = tuple(pair for pair in part.labels if pair not in common)
         value = "-" if part.value is None else _number(part.value)
         labels = f"{{{format_labels(own)}}}"
-        rows.append((value, _number(part.contribution), _state(part), labels))
+        sender = senders.get(part.sender, "")
+        rows.append((value, _number(part.contribution), _state(part), labels, sender))
     yield from _aligned(rows)
     if len(parts) > MAX_SERIES:
         rest = sum(part.contribution for part in ordered[MAX_SERIES:])
         yield f"  and {len(parts) - MAX_SERIES} more with smaller parts, together {_number(rest)}"
+
+
+def _senders(parts: Sequence[Part]) -> Mapping[str, str]:
+    """Return how to call the senders if labels alone do not tell the series apart: by what they do not share."""
+    if len({part.labels for part in parts}) == len(parts):
+        return {}
+    pieces = {part.sender: part.sender.split("/") for part in parts}
+    columns = zip(*pieces.values(), strict=False)
+    shared = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))
+    return {name: "/".join(some[shared:]) or name for name, some in pieces.items()}
 
 
 def _common(labels: Sequence[Labels]) -> Labels:
@@ -148,7 +196,7 @@ def _answer(explanation: Explanation) -> Iterator[str]:
     rows: list[tuple[str, str]] = []
     if outcome.answer is not None:
         rows += _findings(asked, outcome.answer)
-    rows.append(_told(asked, outcome))
+    rows += _told(asked, outcome)
     yield from _aligned(rows)
     yield from (f"  why: {line}" for line in explanation.why)
     yield from (f"  warning: {line}" for line in warnings_of(explanation))
@@ -165,38 +213,52 @@ def _findings(asked: Asked, answer: Answer) -> Iterator[tuple[str, str]]:
     span = f"{_time(answer.window_start_ms)} to {_time(answer.window_end_ms)}"
     meaning = _WINDOWS.get(asked.trigger.asked.over_time, "")
     yield "window", f"{span}, {length}{meaning}"
-    sigma = f" ± {_number(answer.sigma)}" if answer.sigma else ""
     unit = _UNITS.get(asked.trigger.asked.over_time, "")
-    yield "raw value", f"{_number(answer.raw_value)}{sigma}{unit}"
+    sigma = f" ± {answer.sigma:.3f} (one standard deviation)" if answer.sigma >= MIN_SIGMA else ""
+    yield "raw value", f"{_number(answer.raw_value, RAW_DIGITS)}{unit}{sigma}"
     if answer.value != answer.raw_value:
         reason = "the excess over a multiple of the target is within the uncertainty"
         yield "by evidence", f"{_number(answer.value)}: {reason}"
 
 
-def _told(asked: Asked, outcome: Outcome) -> tuple[str, str]:
+def _told(asked: Asked, outcome: Outcome) -> Iterator[tuple[str, str]]:
     decision, trigger = outcome.decision, asked.trigger
     if isinstance(decision, Refused):
-        return "KEDA gets", f"an error, {decision.refusal.name}: {decision.text}"
+        yield "KEDA gets", f"an error, {decision.refusal.name}: {decision.text}"
+        return
     integer, exact = value_numbers(trigger, decision.value)
-    clamped = ""
+    how = ""
     value = outcome.answer.value if outcome.answer else None
     if value is not None and not trigger.clamp_min <= value <= trigger.clamp_max:
-        clamped = ", clamped"
+        how = ", clamped"
+    elif value is not None and _number(value) != _number(decision.value):
+        how = ", rounded down to 3 digits"
     state = "active" if decision.active else "not active"
     wire = f"metricValue {integer}, metricValueFloat {_number(exact)}"
-    return "KEDA is told", f"{_number(decision.value)}{clamped} ({wire}), {state}"
+    yield "KEDA is told", f"{_number(decision.value)}{how} ({wire}), {state}"
+    if integer == 0 < decision.value:
+        yield "", "KEDA 2.16 and older read metricValue, here 0: see legacyIntScale"
 
 
 def _history(explanation: Explanation) -> Iterator[str]:
     moments = explanation.history
     if not moments:
         return
-    yield "what KEDA would have been told after each report (- is an error: not known yet)"
-    for start in range(0, len(moments), MOMENTS_A_LINE):
-        some = moments[start : start + MOMENTS_A_LINE]
-        begin = format_duration(round((some[0].at_ms - explanation.begin_ms) / 1000) * 1000)
-        values = ("-" if value is None else _number(value) for _, value in some)
-        yield f"  from {begin:>6}  " + "".join(f"{value:>8}" for value in values)
+    yield "what KEDA would have been told after each report"
+    for status, run in groupby(moments, key=lambda moment: moment.status):
+        same = list(run)
+        step = len(same) if status else MOMENTS_A_LINE
+        for start in range(0, len(same), step):
+            some = same[start : start + step]
+            begin = format_duration(round((some[0].at_ms - explanation.begin_ms) / 1000) * 1000)
+            yield f"  from {begin:>6}  {_history_line(status, some)}"
+
+
+def _history_line(status: str | None, moments: Sequence[Moment]) -> str:
+    if status is None:
+        return "".join(f"{_number(moment.value or 0.0):>8}" for moment in moments)
+    times = f"  {len(moments)} {_plural('report', len(moments))}: "
+    return times + (_SETTLING if status == SETTLING else status.upper())
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -207,9 +269,9 @@ def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
         yield f"  {'  '.join(cells)}".rstrip()
 
 
-def _number(value: float) -> str:
+def _number(value: float, digits: int = 3) -> str:
     """Return a number with three decimals at most: KEDA is told no more."""
-    text = f"{value:.3f}".rstrip("0").rstrip(".")
+    text = f"{value:.{digits}f}".rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ import structlog
 
 from daemon.cli import main
 from daemon.config.load import load_config
+from daemon.explain.command import SHOWS
 from daemon.explain.explanation import explain
+from daemon.explain.help import JSON_KEYS
 from daemon.explain.text import format_explanation
-from daemon.recording import WALK_THROUGH, load_session
+from daemon.recording import WALK_THROUGH, load_session, session_names
 
 CASES = Path(__file__).parents[1] / "config"
 FILTERED = ("--config", str(CASES / "walk-through.good.yaml"))
@@ -58,11 +61,43 @@ def document(say: Any) -> Any:
         ("sidecar-restart", [0.266, 0.6, 0.933, 0.75, 0.75]),
     ],
 )
-def test_values(document: Any, session: str, history: list[float]) -> None:
+def test_values(document: Any, session: str, history: list[float], tmp_path: Path) -> None:
     """The walk-through's question is answered with the calls per second of each session."""
-    answered = document("--session", session, *FILTERED)
+    path = tmp_path / "settled.yaml"
+    path.write_text("exporters: {windows: {settle_for: 0s}}\n" + Path(FILTERED[1]).read_text())
+    answered = document("--session", session, "--config", str(path))
     values = [moment["value"] for moment in answered["history"]]
     assert (values, answered["told"]["value"]) == (history, history[-1])
+
+
+def test_settling(document: Any, say: Any) -> None:
+    """KEDA gets no value until a tallyd that starts with the session has settled; a session may be too short for that."""
+    history = document(*FILTERED)["history"]
+    assert [(moment["value"], moment["status"]) for moment in history[3:5]] == [
+        (None, "settling"),
+        (2.583, None),
+    ]
+    _, out, _ = say(*FILTERED)
+    assert out.endswith(
+        "what KEDA would have been told after each report\n"
+        "  from     5s    4 reports: UNAVAILABLE, settling after the start (exporters.windows.settle_for)\n"
+        "  from  1m25s     2.583       3       3       3       3       3       3       3\n"
+    )
+    [warning] = document("--session", "sigterm", "sum(http_server_request_count)")["warnings"]
+    assert warning.startswith("a tallyd that started with this session would still be settling")
+
+
+def test_history_of_errors(say: Any) -> None:
+    """Where KEDA would get an error, the history says which."""
+    histories = {
+        argv: say(*argv)[1].rpartition("after each report\n")[2]
+        for argv in (("sum(nope)",), ("--window", "10m"))
+    }
+    assert histories == {
+        ("sum(nope)",): "  from     5s    4 reports: UNAVAILABLE, settling after the start "
+        "(exporters.windows.settle_for)\n  from  1m25s    8 reports: NOT_FOUND\n",
+        ("--window", "10m"): "  from     5s    12 reports: INVALID_ARGUMENT\n",
+    }
 
 
 def test_document(document: Any) -> None:
@@ -212,6 +247,7 @@ def test_text(say: Any) -> None:
         "last report: 79 metrics, 1 kept, 78 dropped\n",
         "  kept     runtime/service_invocation/req_recv_total       sum        1\n",
         "  dropped  http/server/latency                             histogram  2       by [1]\n",
+        "  63 metrics without series: dropped by [1] (--all lists them)\n",
         f"  [1] {FILTERED[1]}:7: processors.filter/dapr.metrics.metric[0]\n",
         '      name != "runtime/service_invocation/req_recv_total"\n',
         '      and instrumentation_scope.attributes["app_id"] != "nodeapp"\n',
@@ -221,7 +257,14 @@ def test_text(say: Any) -> None:
         "  KEDA is told  3 (metricValue 3, metricValueFloat 3), active\n",
     ):
         assert expected in out
-    assert "\x1b" not in out
+    assert ("\x1b" in out, "component/crypto/count" in out) == (False, False)
+
+
+def test_all_metrics(say: Any) -> None:
+    """On request metrics without series get their lines."""
+    _, out, _ = say(*FILTERED, "--all")
+    assert "  dropped  component/crypto/count                          sum        0       by" in out
+    assert "without series" not in out
 
 
 def test_parts(say: Any) -> None:
@@ -305,6 +348,65 @@ def test_dapr_prefix(say: Any) -> None:
     """The exporter's prefix is left out where only the plain name is known, and that is said."""
     _, out, _ = say("sum(dapr_http_server_request_count)")
     assert "dapr_http_server_request_count is not known, http_server_request_count is" in out
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (
+            ("--session", "nodeapp-start"),
+            (
+                "  raw value     0.999933 a second ± 0.001 (one standard deviation)\n"
+                "  KEDA is told  0.999, rounded down to 3 digits (metricValue 1, metricValueFloat 0.999), active\n"
+            ),
+        ),
+        (
+            ("--metadata", "clampMax=0.25"),
+            (
+                "  KEDA is told  0.25, clamped (metricValue 0, metricValueFloat 0.25), active\n"
+                "                KEDA 2.16 and older read metricValue, here 0: see legacyIntScale\n"
+            ),
+        ),
+        (
+            (RECEIVED,),
+            "  over time   rate over 1m (explain's default; a trigger without operationOverTime gets last_one)\n",
+        ),
+        ((RECEIVED, "--over-time", "rate"), "  over time   rate over 1m\n"),
+        (("--metadata", f"metricQuery={RECEIVED}"), "  over time   last_one\n"),
+    ],
+    ids=["rounded", "integer 0", "default", "no default", "as a trigger"],
+)
+def test_hints(say: Any, argv: tuple[str, ...], expected: str) -> None:
+    """What looks like a bug and is none is explained where it is seen."""
+    assert expected in say(*argv)[1]
+
+
+def test_equal_labels(say: Any) -> None:
+    """Series that only their senders tell apart show what the senders do not share."""
+    _, out, _ = say("--session", "sidecar-restart")
+    assert (
+        "  rate   part of sum  state  labels  sender\n"
+        "  0.667  0.667        live   {}      2026-11-21T20:47:16.416625345Z\n"
+        "  0.084  0.084        ended  {}      2026-11-21T20:46:01.449959593Z\n"
+    ) in out
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"), [((), 0), (("sum(nope)",), 1), (("--window", "10m"), 1)]
+)
+def test_check(say: Any, argv: tuple[str, ...], expected: int) -> None:
+    """An error for KEDA is an explanation like any other, unless `--check` asks for an exit code."""
+    assert (say(*argv)[0], say(*argv, "--check")[0]) == (0, expected)
+
+
+def test_keys_are_described(document: Any) -> None:
+    """`--help` describes every key of the object for scripts."""
+    answered = document(*FILTERED, "--session", "scale-out")
+    del answered["session"]["irregularities"]
+    inner = [answered["query"], answered["session"], answered["answer"], answered["told"]]
+    inner += [answered["metrics"][0], answered["series"][0], answered["history"][0]]
+    described = set(re.findall(r"\w+", JSON_KEYS))
+    assert {key for one in (answered, *inner) for key in one} - described == set()
 
 
 def test_clamped(say: Any) -> None:
@@ -394,12 +496,16 @@ def test_refused_reports(say: Any, tmp_path: Path) -> None:
 
 
 def test_sessions(say: Any) -> None:
-    """The recorded sessions can be listed."""
+    """The recorded sessions can be listed, each with what it shows."""
     code, out, _ = say("--list-sessions")
-    assert (code, out.splitlines()[0]) == (
+    assert (code, out.splitlines()[:2]) == (
         0,
-        "nodeapp-start         202 s   10 reports  nodeapp-7d9f8b6c5d-x2x4z",
+        [
+            "session              length  reports  pods  shows",
+            "nodeapp-start         202 s       10     1  the called app from its start, first call at 65 s",
+        ],
     )
+    assert list(SHOWS) == session_names()
 
 
 def test_bad_query(say: Any) -> None:
@@ -419,6 +525,14 @@ tallyd explain: metadata key metricQuery: parse error: expected an operator, ','
     ("argv", "expected"),
     [
         (("--window", "30q"), "metadata key window: expected a duration such as 60s or 2m"),
+        (
+            ("--metadata", "queryRef=", "--window", "1q"),
+            (
+                "metadata key targetValue: expected a number of at least 0.001, got nothing\n"
+                "metadata key window: expected a duration such as 60s or 2m, got '1q'\n"
+                "metadata key metricQuery: expected a query, got nothing\n"
+            ),
+        ),
         (("--target", "0"), "metadata key targetValue: expected a number of at least 0.001"),
         (
             ("--metadata", "queryRef=x", "--target", "1"),
@@ -426,7 +540,7 @@ tallyd explain: metadata key metricQuery: parse error: expected an operator, ','
         ),
         (("--session", "nope"), "no session 'nope' in "),
     ],
-    ids=["window", "target", "named query", "session"],
+    ids=["window", "several", "target", "named query", "session"],
 )
 def test_mistakes(say: Any, argv: tuple[str, ...], expected: str) -> None:
     """A mistake in the question exits with 1 and says what was expected."""
