@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Coroutine
@@ -33,13 +34,10 @@ waits {wait_s} s before it goes down (Kubernetes: 300 s), so that
 the way back is seen. {speed:g} x real time: {length:.0f} s.
 
 """
-_TRY_NEXT = """\
-
-Try next
-  make run             tallyd for real sidecars and KEDA
-  tallyd explain       how an answer comes about
-  config.example.yaml  every setting with its default
-"""
+_TRY_NEXT = (
+    ("run", "tallyd for real sidecars and KEDA"),
+    ("explain", "how an answer comes about"),
+)
 
 
 def run_demo(args: argparse.Namespace) -> int:
@@ -88,7 +86,28 @@ async def _perform(loaded: LoadedConfig, speed: float) -> None:
         finally:
             display.close(show.picture)
     sys.stdout.writelines(f"{line}\n" for line in ("", *format_summary(picture)))
-    sys.stdout.write(_TRY_NEXT)
+    sys.stdout.writelines(f"{line}\n" for line in ("", *try_next(sys.argv[0], Path.cwd())))
+
+
+def try_next(program: str, folder: Path) -> list[str]:
+    """Return commands to go on with, as they can be run in `folder` by whoever ran `program`."""
+    path = Path(program).absolute()
+    found = shutil.which(path.name)
+    if path.name == "__main__.py":
+        command = f"{_shortest(Path(sys.executable), folder)} -m daemon"
+    elif found is not None and Path(found) == path:
+        command = path.name
+    else:
+        command = _shortest(path, folder)
+    rows = [(f"{command} {name}", meaning) for name, meaning in _TRY_NEXT]
+    rows.append(("config.example.yaml", "every setting with its default"))
+    width = max(len(line) for line, _ in rows)
+    return ["Try next", *(f"  {line.ljust(width)}  {meaning}" for line, meaning in rows)]
+
+
+def _shortest(path: Path, folder: Path) -> str:
+    """Return the path from `folder` on if it is in there."""
+    return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
 
 
 def _say(line: str) -> None:

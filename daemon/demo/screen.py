@@ -26,6 +26,11 @@ _MIN_TOP = 5
 _BAR_CELLS = 5
 
 
+SETTLING = "settling after the start"
+"""As the scaler calls it."""
+UNKNOWN = "not known"
+
+
 class Style(Enum):
     """What a piece of text is; the numbers are those of ANSI's SGR."""
 
@@ -56,6 +61,8 @@ class Sync(NamedTuple):
     at_ms: int
     value: float | None
     replicas: int
+    state: str = ""
+    """Why there is no value: `SETTLING` or `UNKNOWN`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +95,8 @@ def draw(picture: Picture, width: int, height: int, paint: Paint) -> list[str]:
 
 def _head(picture: Picture, width: int, paint: Paint) -> Iterator[str]:
     story = picture.story
-    clock = f"{_clock(picture.now_ms - story.begin_ms)} of {_clock(story.end_ms - story.begin_ms)}"
+    now_ms = min(picture.now_ms, story.end_ms)  # the last question comes after the last report
+    clock = f"{_clock(now_ms - story.begin_ms)} of {_clock(story.end_ms - story.begin_ms)}"
     title, right = " tallyd demo", f"{clock}, {picture.speed:g} x real time "
     yield paint(Style.BOLD, title) + paint(Style.DIM, right.rjust(width - len(title)))
     yield ""
@@ -99,7 +107,8 @@ def _head(picture: Picture, width: int, paint: Paint) -> Iterator[str]:
     count = f"{picture.reports} of {story.reports} reports"
     yield _row("sidecar sends", count, size, paint)
     if last is None or last.value is None:
-        told, detail = paint(Style.WARNING, "not known yet"), _cut(picture.unknown, width - 33)
+        state = last.state if last else "not asked yet"
+        told, detail = paint(Style.WARNING, state), _cut(picture.unknown, width - len(state) - 20)
     else:
         told, detail = paint(Style.VALUE, f"{last.value:.3f}"), "calls a second"
     yield _row("KEDA is told", told, detail, paint)
@@ -165,7 +174,7 @@ def _top(picture: Picture) -> int:
 
 
 def _column(story: Story, at_ms: int, columns: int) -> int:
-    return story.played_at(at_ms) * columns // (story.played_ms + 1)
+    return min(story.played_at(at_ms) * columns // (story.played_ms + 1), columns - 1)
 
 
 def _seen_at(picture: Picture, column: int, columns: int) -> Sync | None:
@@ -233,12 +242,12 @@ def _axis(story: Story, columns: int, paint: Paint) -> Iterator[str]:
 
 def format_sync(story: Story, sync: Sync, target: float) -> str:
     """Return one sync as a line of its own."""
-    told = "not known yet" if sync.value is None else f"{sync.value:.3f}"
+    told = sync.state if sync.value is None else f"{sync.value:.3f}"
     bar = "█" * round((sync.value or 0.0) / target * _BAR_CELLS)
     phase = story.phase_at(sync.at_ms).name
     replicas = f"{sync.replicas} {'replica ' if sync.replicas == 1 else 'replicas'}"
     clock = _clock(sync.at_ms - story.begin_ms)
-    return f"{clock:>6}  {phase:<20}  {told:>13}  {replicas}  {bar}".rstrip()
+    return f"{clock:>6}  {phase:<20}  {told:>24}  {replicas}  {bar}".rstrip()
 
 
 def format_summary(picture: Picture) -> list[str]:
@@ -250,8 +259,9 @@ def format_summary(picture: Picture) -> list[str]:
         replicas = path[-1]
         steps = [number for number, _ in itertools.groupby(path)]
         values = [sync.value for sync in syncs if sync.value is not None]
-        told = f"up to {max(values):.3f}/s" if values else "not known yet"
-        lines.append(f"  {name:<20} {told:<15} replicas {' -> '.join(map(str, steps))}")
+        states = [sync.state for sync in syncs]
+        told = f"up to {max(values):.3f}/s" if values else next(iter(states), UNKNOWN)
+        lines.append(f"  {name:<20} {told:<26} replicas {' -> '.join(map(str, steps))}")
     return lines
 
 

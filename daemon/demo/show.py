@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -18,7 +19,7 @@ from daemon.config.opencensus import OpenCensusConfig
 from daemon.config.service import MetricsConfig
 from daemon.demo.autoscaler import Autoscaler
 from daemon.demo.player import Sidecar, sidecar_at
-from daemon.demo.screen import Picture, Sync
+from daemon.demo.screen import SETTLING, UNKNOWN, Picture, Sync
 from daemon.demo.story import Story
 from daemon.recording import METRICS_EXPORT, WALK_THROUGH, Event
 from daemon.scaler.client import NoValueError, ScalerClient
@@ -32,7 +33,8 @@ FRAME_S = 0.1
 _POLL_S = 0.001
 RECEIVED_S = 5.0
 METADATA: Mapping[str, str] = WALK_THROUGH
-PAUSE_NOTE = "{pause:.0f} s were not recorded here: counters lose nothing"
+PAUSE_NOTE = "recording paused for {pause:.0f} s; the counters ran on"
+_SETTLING = re.compile(f"{SETTLING}: ([0-9]+ s left)")
 
 Draw = Callable[[Picture], None]
 
@@ -182,13 +184,15 @@ class Show:
 
     async def _sync(self, keda: ScalerClient) -> None:
         """Ask as KEDA does when the HPA looks."""
-        value, unknown = None, ""
+        value, state, unknown = None, "", ""
         try:
             value = await keda.value()
         except NoValueError as error:
-            unknown = error.text
+            settling = _SETTLING.match(error.text)
+            state = SETTLING if settling else UNKNOWN
+            unknown = settling[1] if settling else error.text
         now_ms = self._time.clock()
-        sync = Sync(now_ms, value, self._hpa.sync(value, now_ms))
+        sync = Sync(now_ms, value, self._hpa.sync(value, now_ms), state)
         self._change(now_ms=now_ms, syncs=(*self.picture.syncs, sync), unknown=unknown)
 
     def _change(self, **changes: Any) -> None:  # Any: fields of Picture

@@ -24,10 +24,10 @@ class Phase(NamedTuple):
 # the window of a minute, which ends with the last report: until then it is what one sees.
 _PHASES = (
     ("nodeapp-start", 0.0, "no caller yet", "idle"),
-    ("nodeapp-start", 64.7, "one caller", "one caller"),
-    ("three-callers", 35.0, "three callers", "three callers"),
-    ("burst", 22.0, "burst of 100 calls", "burst of 100"),
-    ("burst", 105.0, "three callers again", "three callers"),
+    ("nodeapp-start", 64.7, "one caller", "1 caller"),
+    ("three-callers", 35.0, "three callers", "3 callers"),
+    ("burst", 22.0, "burst of 100 calls", "burst"),
+    ("burst", 105.0, "three callers again", "3 callers"),
 )
 
 

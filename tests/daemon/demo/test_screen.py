@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from daemon.demo.screen import (
     MIN_WIDTH,
+    SETTLING,
+    UNKNOWN,
     Paint,
     Picture,
     Style,
@@ -22,7 +24,7 @@ from daemon.demo.screen import (
     format_sync,
     plain,
 )
-from daemon.demo.story import Phase, Story
+from daemon.demo.story import Phase, Story, load_story
 from daemon.recording import METRICS_EXPORT, Event
 
 
@@ -43,7 +45,7 @@ STORY = Story(
     pause_end_ms=300_000,
 )
 SYNCS = (
-    Sync(30_000, None, 1),
+    Sync(30_000, None, 1, SETTLING),
     Sync(100_000, 1.0, 1),
     Sync(420_000, 3.0, 3),
     Sync(500_000, 4.5, 5),
@@ -58,7 +60,7 @@ PICTURE = Picture(
     syncs=SYNCS,
     reports=12,
     report_bytes=16_131,
-    note="100 s were not recorded here: counters lose nothing",
+    note="recording paused for 100 s; the counters ran on",
 )
 
 
@@ -100,20 +102,45 @@ def test_screen() -> None:
  sidecar sends   12 of 30 reports  the last 16.1 KB
  KEDA is told    2.000  calls a second
  the HPA wants   2 replicas  target 1 a replica
- ┊ 100 s were not recorded here: counters lose nothing
+ ┊ recording paused for 100 s; the counters ran on
 
 """
     )
     assert drawn[8:] == draw_chart(PICTURE, 60, 12, plain)
 
 
-def test_not_known_yet() -> None:
-    """Before the first value the table says why there is none, cut to the width."""
-    picture = replace(
-        PICTURE, now_ms=30_000, syncs=SYNCS[:1], unknown="settling after the start: 50 s left until"
-    )
-    drawn = draw(picture, 60, 24, plain)
-    assert drawn[4] == " KEDA is told    not known yet  settling after the start:…"
+@pytest.mark.parametrize(
+    ("syncs", "unknown", "expected"),
+    [
+        ((), "", "not asked yet"),
+        (SYNCS[:1], "50 s left", "settling after the start  50 s left"),
+        (
+            (Sync(30_000, None, 1, UNKNOWN),),
+            "no sender has reported a metric x yet: check",
+            "not known  no sender has reported a metri…",
+        ),
+    ],
+    ids=["not asked", "settling", "unknown"],
+)
+def test_no_value(syncs: tuple[Sync, ...], unknown: str, expected: str) -> None:
+    """Without a value the table says why there is none, cut to the width."""
+    picture = replace(PICTURE, now_ms=30_000, syncs=syncs, unknown=unknown)
+    assert draw(picture, 60, 24, plain)[4] == f" KEDA is told    {expected}"
+
+
+def test_last_question() -> None:
+    """The question after the last report counts as asked at the end, and is drawn."""
+    late = Sync(609_000, 5.0, 7)
+    drawn = draw(replace(PICTURE, now_ms=609_000, syncs=(*SYNCS, late)), 60, 24, plain)
+    assert ("10:00 of 10:00," in drawn[0], "▁" in drawn[8]) == (True, True)
+
+
+@pytest.mark.parametrize("width", [60, 80, 110])
+def test_every_phase_is_labelled(width: int) -> None:
+    """The demo's own phases all have their labels at any width."""
+    picture = replace(PICTURE, story=load_story(), syncs=())
+    labels = draw_chart(picture, width, 12, plain)[-3]
+    assert labels.split() == ["idle", "1", "caller", "3", "callers", "burst", "3", "callers"]
 
 
 def test_colours_add_nothing_else() -> None:
@@ -157,11 +184,14 @@ def test_fits(width: int, height: int, number: int, factor: float, now_ms: int) 
 @pytest.mark.parametrize(
     ("sync", "expected"),
     [
-        (SYNCS[0], "  0:30  no caller yet         not known yet  1 replica"),
-        (SYNCS[1], "  1:40  one caller                    1.000  1 replica   █████"),
-        (SYNCS[3], "  8:20  three callers                 4.500  5 replicas  " + "█" * 22),
+        (SYNCS[0], "  0:30  no caller yet         settling after the start  1 replica"),
+        (SYNCS[1], "  1:40  one caller                               1.000  1 replica   █████"),
+        (
+            SYNCS[3],
+            "  8:20  three callers                            4.500  5 replicas  " + "█" * 22,
+        ),
     ],
-    ids=["not known", "one", "more"],
+    ids=["settling", "one", "more"],
 )
 def test_sync_line(sync: Sync, expected: str) -> None:
     """Without a terminal each sync is a line."""
@@ -172,7 +202,7 @@ def test_summary() -> None:
     """The summary has each phase's largest value and the way of the replicas."""
     assert format_summary(PICTURE) == [
         "What was seen",
-        "  no caller yet        not known yet   replicas 1",
-        "  one caller           up to 1.000/s   replicas 1",
-        "  three callers        up to 4.500/s   replicas 1 -> 3 -> 5 -> 2",
+        "  no caller yet        settling after the start   replicas 1",
+        "  one caller           up to 1.000/s              replicas 1",
+        "  three callers        up to 4.500/s              replicas 1 -> 3 -> 5 -> 2",
     ]

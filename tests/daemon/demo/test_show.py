@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from daemon.cli import main
 from daemon.clock import VirtualTime
 from daemon.config.load import load_config
-from daemon.demo.command import BUILT_IN
-from daemon.demo.screen import Picture, Sync
+from daemon.demo.command import BUILT_IN, try_next
+from daemon.demo.screen import SETTLING, UNKNOWN, Picture, Sync
 from daemon.demo.show import DemoError, Show, running
 from daemon.demo.story import load_story
 
@@ -43,10 +44,10 @@ async def test_walk_through() -> None:
     settling, one, three, burst, after = (
         of_phase(picture, phase.name) for phase in picture.story.phases
     )
-    assert {sync.value for sync in settling} == {None}
+    assert {(sync.value, sync.state) for sync in settling} == {(None, SETTLING)}
     assert (largest(one), {sync.replicas for sync in one}) == (1.0, {1})
     assert (largest(three), {sync.replicas for sync in three}) == (3.0, {2, 3})
-    assert three[-1] == (three[-1].at_ms, 3.0, 3)
+    assert three[-1] == (three[-1].at_ms, 3.0, 3, "")
     assert (largest(burst), burst[-1].replicas) == (4.666, 5)
     assert (largest(after), [sync.replicas for sync in after][-6:]) == (3.0, [3] * 6)
     assert picture.reports == picture.story.reports
@@ -63,7 +64,8 @@ async def test_another_configuration() -> None:
     """A filter that drops the metric leaves KEDA without a value, and the HPA where it is."""
     text = "processors: {filter: {metrics: {metric: ['true']}}}\nservice: {pipelines: {metrics: {processors: [filter]}}}"
     picture = await perform(text)
-    assert {(sync.value, sync.replicas) for sync in picture.syncs} == {(None, 1)}
+    seen = {(sync.value, sync.replicas, sync.state) for sync in picture.syncs}
+    assert seen == {(None, 1, SETTLING), (None, 1, UNKNOWN)}
     assert "no sender has reported" in picture.unknown
 
 
@@ -84,15 +86,50 @@ def test_command(tmp_path: Path) -> None:
         check=True,
     )
     assert (done.stderr, "\x1b" in done.stdout) == ("", False)
-    assert "  three callers        up to 3.000/s   replicas 1 -> 2 -> 3\n" in done.stdout
-    assert done.stdout.endswith("config.example.yaml  every setting with its default\n")
+    assert "  three callers        up to 3.000/s              replicas 1 -> 2 -> 3\n" in done.stdout
+    assert "Try next\n" in done.stdout
+    assert done.stdout.endswith("every setting with its default\n")
 
 
-@pytest.mark.parametrize("speed", ["0", "x", "1e9"])
-def test_speed(speed: str) -> None:
-    """A senseless speed is a wrong argument."""
-    from daemon.cli import main
+@pytest.mark.parametrize(
+    ("program", "search", "expected"),
+    [
+        ("/made-up/tallyd", "/usr/bin", "/made-up/tallyd run"),
+        ("bin/tallyd", "/usr/bin", "bin/tallyd run"),
+        ("{tmp}/bin/tallyd", "{tmp}/bin", "tallyd run"),
+        ("/lib/daemon/__main__.py", "/usr/bin", f"{sys.executable} -m daemon run"),
+    ],
+    ids=["elsewhere", "below", "on PATH", "module"],
+)
+def test_try_next(
+    program: str, search: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next commands are written as they can be run from here."""
+    script = tmp_path / "bin" / "tallyd"
+    script.parent.mkdir()
+    script.touch(mode=0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", search.format(tmp=tmp_path))
+    line = try_next(program.format(tmp=tmp_path), tmp_path)[1]
+    assert line.strip().split("  ")[0] == expected
 
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (("--speed", "0"), "argument --speed: expected a number from 1 to 10000, got '0'"),
+        (("--speed", "x"), "argument --speed: expected a number from 1 to 10000, got 'x'"),
+        (("--speed", "nan"), "argument --speed: expected a number from 1 to 10000, got 'nan'"),
+        (("--speed", "1e9"), "argument --speed: expected a number from 1 to 10000, got '1e9'"),
+        (("--target", "foo"), "argument --target: expected host:port, got 'foo'"),
+        (("--target", "foo:99999999"), "argument --target: expected host:port, got 'foo:99999999'"),
+        (("--target", "foo:1", "--speed", "2"), "--speed: not allowed with argument --target"),
+    ],
+)
+def test_wrong_arguments(
+    argv: tuple[str, ...], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Senseless arguments are refused with what was expected."""
     with pytest.raises(SystemExit) as caught:
-        main(["demo", "--speed", speed])
-    assert caught.value.code == 2
+        main(["demo", *argv])
+    assert (caught.value.code, capsys.readouterr().err.strip().endswith(expected)) == (2, True)
