@@ -45,4 +45,6 @@ EPILOG = f"""\
 exit codes: 0 explained, even if KEDA would get an error (--check: 1 then), 1 a
 mistake in the question or nobody answers, 2 bad configuration or wrong arguments
 
-keys of --json: {JSON_KEYS}"""
+keys of --json
+
+{JSON_KEYS}"""
