@@ -27,6 +27,8 @@ COUNTERS = {
 """Every counter of a store and what it counts."""
 
 NOTICES = {
+    "sender_began": "a sender reported, for the first time or after it had ended; sender",
+    "sender_ended": "a sender reports no more; sender",
     "sender_clock_shifted": "once per sender: its clock is off; sender, offset_ms",
     "labels_shared_by_live_senders": "two live senders, equal labels; label_sets, labels and senders of one of them",
     "series_refused": "a limit refused a series, at most once a minute; metric, limit, setting",

@@ -77,7 +77,9 @@ class Store:
         if known is None:
             return
         known.report(at_ms)
-        self._senders.live[known.number] = True
+        if not self._live(known):
+            self._senders.live[known.number] = True
+            self._notify("sender_began", {"sender": sender})
         self._senders.update(known)
         if known.watched:
             self._tell_apart(known)
@@ -192,6 +194,15 @@ class Store:
         """Return all metric names ever reported, oldest first."""
         return list(self._names.known)
 
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        """Return how many series, senders and known names there are, each with its limit."""
+        settings = self._settings
+        return {
+            "series": (len(self._collection), settings.max_series),
+            "senders": (len(self._senders), settings.max_senders),
+            "known_names": (len(self._names.known), settings.max_known_names),
+        }
+
     def advance(self, now_ms: int) -> None:
         """End senders and forget what is older than the retention; called about once a second."""
         ended = self._senders.end_due(now_ms)
@@ -200,6 +211,8 @@ class Store:
             self._all_live = False
             rows, ends_ms = self._collection.ending(ended)
             self._intake.end(rows, ends_ms, now_ms)
+            for sender in ended:
+                self._notify("sender_ended", {"sender": sender.name})
         if self._settings.retention_ms:
             oldest_ms = now_ms - self._settings.retention_ms
             old = self._collection.old(oldest_ms, FORGOTTEN_AT_ONCE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
@@ -54,9 +55,14 @@ class Driver:
 
     def __init__(self, **settings: int) -> None:
         self.notices: list[tuple[str, dict[str, object]]] = []
-        self.store = Store(
-            StoreSettings(**settings), lambda event, fields: self.notices.append((event, fields))
-        )
+        self.comings: deque[tuple[str, dict[str, object]]] = deque(maxlen=9)
+        """The last of senders that began and ended."""
+        everyday = {"sender_began", "sender_ended"}
+
+        def notify(event: str, fields: dict[str, object]) -> None:
+            (self.comings if event in everyday else self.notices).append((event, fields))
+
+        self.store = Store(StoreSettings(**settings), notify)
 
     def open(self, sender: str, at: int = 0) -> None:
         self.store.sender_opened(sender, T0 + at, report_interval_ms=20_000)

@@ -59,6 +59,24 @@ def test_a_selection_tells_of_counters() -> None:
     assert [driver.select(one).has_counters for one in asked] == [True, False, False]
 
 
+def test_senders_come_and_go() -> None:
+    """The first report of a sender is told, its end, and its return."""
+    driver = Driver()
+    driver.open("a")
+    steady(driver, "a", 0, 20_000)
+    driver.store.advance(T0 + 300_000)
+    steady(driver, "a", 400_000, 420_000)
+    began, ended = ("sender_began", {"sender": "a"}), ("sender_ended", {"sender": "a"})
+    assert list(driver.comings) == [began, ended, began]
+
+
+def test_sizes() -> None:
+    """How much is remembered, beside its limit."""
+    driver = Driver(max_series=9, max_senders=8, max_known_names=7)
+    driver.report("a", 0, (M, 0, 1.0), (labels("n", x="1"), 0, 1.0), names=["empty"])
+    assert driver.store.sizes() == {"series": (2, 9), "senders": (1, 8), "known_names": (3, 7)}
+
+
 def test_every_counter_is_documented() -> None:
     """A new store has all documented counters, at 0."""
     assert Driver().store.counters == dict.fromkeys(COUNTERS, 0)
