@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
+import os
 import sys
 import time
 from collections import Counter
@@ -93,12 +94,16 @@ def _standard_error() -> TextIO | None:
 
 def _renderers(stream: LogStream, *, for_people: bool) -> Iterable[structlog.typing.Processor]:
     if for_people:
-        return (structlog.dev.ConsoleRenderer(colors=stream.is_terminal),)
+        return (structlog.dev.ConsoleRenderer(colors=stream.is_terminal and _wants_colors()),)
     return (
         structlog.processors.format_exc_info,
         _in_reading_order,
         structlog.processors.JSONRenderer(),
     )
+
+
+def _wants_colors() -> bool:
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def _in_reading_order(
@@ -195,6 +200,15 @@ class SelfMetrics(Collector):
     ) -> None:
         """Show a value that is read when the page is asked for."""
         self._family(name, documentation, "gauge").readers.append(lambda: [(labels, read())])
+
+    def gauges(
+        self,
+        name: str,
+        documentation: str,
+        read: Callable[[], Iterable[tuple[dict[str, str], float]]],
+    ) -> None:
+        """Show values that come and go, as (labels, value); no labels twice."""
+        self._family(name, documentation, "gauge").readers.append(read)
 
     def collect(self) -> Iterable[Metric]:
         """Yield every family with its samples."""

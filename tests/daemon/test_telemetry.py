@@ -57,6 +57,28 @@ def test_terminal() -> None:
     assert not stream.getvalue().startswith("{")
 
 
+@pytest.mark.parametrize(
+    ("environ", "colors"),
+    [
+        ({"TERM": "xterm"}, True),
+        ({"TERM": "xterm", "NO_COLOR": ""}, True),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, False),
+        ({"TERM": "dumb"}, False),
+    ],
+    ids=str,
+)
+def test_colors(environ: dict[str, str], colors: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal gets colours unless it has none or its user wants none."""
+    for name in ("TERM", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    stream = Terminal()
+    configure_logs(LogsConfig(), stream)
+    structlog.get_logger("x").info("it began", port=4318)
+    assert ("\x1b[" in stream.getvalue()) is colors
+
+
 class FullDisk(io.StringIO):
     def write(self, _text: str) -> int:
         raise OSError(errno.ENOSPC, "no space left on device")
@@ -153,6 +175,17 @@ def test_read_when_asked() -> None:
         't_calls_total{method="IsActive"} 7.0',
         't_streams{receiver="a"} 3.0',
     ]
+
+
+def test_gauges_that_come_and_go() -> None:
+    """Values with labels are shown as they are when the page is asked for."""
+    metrics = SelfMetrics()
+    values: list[tuple[dict[str, str], float]] = []
+    metrics.gauges("told", "Told", lambda: values)
+    before = metrics.page().decode()
+    values.append(({"query": 'sum(x{a="b"})'}, 1.5))
+    line = 'told{query="sum(x{a=\\"b\\"})"} 1.5'
+    assert (line in before, line in metrics.page().decode()) == (False, True)
 
 
 def test_build_info() -> None:
