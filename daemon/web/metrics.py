@@ -10,13 +10,17 @@ from daemon.web.listener import HttpListener
 
 
 class MetricsPage(HttpListener):
-    """Answers `/metrics`."""
+    """Answers `/metrics`; `/` leads there."""
 
     def __init__(self, endpoint: str, metrics: SelfMetrics) -> None:
-        super().__init__(endpoint, {"/metrics": self._page})
+        super().__init__(endpoint, {"/metrics": self._page, "/": _lead_on})
         self._metrics = metrics
 
     async def _page(self, _request: web.Request) -> web.Response:
         return web.Response(
             body=self._metrics.page(), headers={"Content-Type": CONTENT_TYPE_LATEST}
         )
+
+
+async def _lead_on(_request: web.Request) -> web.Response:
+    return web.Response(status=302, headers={"Location": "/metrics"}, text="see /metrics\n")
