@@ -6,7 +6,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 import structlog
@@ -35,6 +35,8 @@ _MINUTE_MS: Final = 60_000
 MAX_NAME_LENGTH: Final = 253
 """Characters of a name in the log: Kubernetes allows no more."""
 MAX_REASON_LENGTH: Final = 1000
+VALUE_SHOWN_FOR_MS: Final = 600_000
+"""How long the self-metrics show what a trigger was told: nobody asks for one that was changed or deleted."""
 NO_SERIES: Final = "no series fits the query: its value is 0; check the labels with tallyd explain"
 NO_SERIES_LEFT: Final = "no series fits the query any more: its value is 0"
 
@@ -129,6 +131,8 @@ class _Remembered:
     """What the log said last."""
     fits: bool = True
     """Whether the last value came from series, or none was to be expected."""
+    named: dict[str, str] = field(default_factory=dict)
+    """The trigger in the log and the self-metrics."""
     has_fitted: bool = False
     """Whether it ever did: a query that once found series is not misspelt."""
     warned: bool = False
@@ -201,15 +205,38 @@ class Answers:
         age_ms = now_ms - remembered.decided_at_ms
         if remembered.decision is not None and not fresh and 0 <= age_ms < MEMO_MS:
             return remembered.decision
+        if not remembered.named:
+            remembered.named = {**_named(ref), "query": self._query(ref)}
         decision = self._decide(ref, remembered, now_ms)
         remembered.decision = decision
         remembered.decided_at_ms = now_ms
-        self._tell_change(ref, remembered, decision)
+        self._tell_change(remembered, decision)
         return decision
 
     def held(self) -> dict[str, Told]:
         """Return the last value of each trigger, for the snapshot; the keys mean nothing outside."""
         return {key: kept.told for key, kept in self._remembered.items() if kept.told is not None}
+
+    def values(self) -> list[tuple[dict[str, str], float]]:
+        """Return what each trigger was last told, with its namespace, scaled object and query.
+
+        Of triggers that differ in other keys only, the one that was asked for last.
+        """
+        now_ms = self._clock()
+        told = [
+            (kept.decided_at_ms, kept.named, kept.decision.value)
+            for kept in self._remembered.values()
+            if isinstance(kept.decision, Told)
+            and 0 <= now_ms - kept.decided_at_ms < VALUE_SHOWN_FOR_MS
+        ]
+        told.sort(key=lambda one: one[0])
+        by_name = {tuple(named.items()): value for _, named, value in told}
+        return [(dict(named), value) for named, value in by_name.items()]
+
+    @property
+    def settled_at_ms(self) -> int | None:
+        """When settling ends or ended; None before `become_ready`."""
+        return self._settled_at_ms
 
     def reload(self, queries: Mapping[str, Mapping[str, str]]) -> None:
         """Take other named queries."""
@@ -217,6 +244,7 @@ class Answers:
         self._triggers.clear()
         for remembered in self._remembered.values():
             remembered.decision = None
+            remembered.named = {}
 
     def _decide(self, ref: Ref, remembered: _Remembered, now_ms: int) -> Decision:
         if self._settled_at_ms is None:
@@ -231,7 +259,7 @@ class Answers:
         left_ms = self._settled_at_ms - now_ms
         if left_ms > 0:  # who has not reported yet is not proven absent
             trigger = replace(trigger, value_if_not_found=None)
-        decision = self._ask(ref, trigger, remembered, now_ms)
+        decision = self._ask(trigger, remembered, now_ms)
         if left_ms <= 0:
             if isinstance(decision, Told):
                 remembered.told = decision
@@ -246,7 +274,7 @@ class Answers:
             hold_for_ms=self._settings.hold_for_ms,
         )
 
-    def _ask(self, ref: Ref, trigger: Trigger, remembered: _Remembered, now_ms: int) -> Decision:
+    def _ask(self, trigger: Trigger, remembered: _Remembered, now_ms: int) -> Decision:
         self._count("evaluations", 1)
         try:
             answer = self._engine.answer(trigger.asked, now_ms)
@@ -263,19 +291,17 @@ class Answers:
         remembered.has_fitted |= answer.newest_sample_ms is not None
         if answer.warnings and not remembered.warned and self._may_log():
             remembered.warned = True
-            log.warning(
-                "doubtful query", **_named(ref), query=self._query(ref), warnings=answer.warnings
-            )
+            log.warning("doubtful query", **remembered.named, warnings=answer.warnings)
         return decide(trigger, answer, at_ms=now_ms)
 
-    def _tell_change(self, ref: Ref, remembered: _Remembered, decision: Decision) -> None:
-        """Log that the value of `ref` became known, or unknown for another reason; never each call."""
+    def _tell_change(self, remembered: _Remembered, decision: Decision) -> None:
+        """Log that the value of a trigger became known, or unknown for another reason; never each call."""
         known = "known" if remembered.fits else NO_SERIES
         state = decision.refusal.value if isinstance(decision, Refused) else known
         if state == remembered.state or not self._may_log():
             return
         remembered.state = state
-        fields = {**_named(ref), "query": self._query(ref)}
+        fields = remembered.named
         if isinstance(decision, Refused):
             reason = decision.text[:MAX_REASON_LENGTH]
             log.warning("metric value not known", **fields, status=state, reason=reason)

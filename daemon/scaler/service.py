@@ -19,6 +19,7 @@ from daemon.scaler.answers import Answers, AnswerSettings, Engine, Ref, make_ref
 from daemon.scaler.decision import Refusal, Refused, Told, target_numbers, value_numbers
 from daemon.scaler.keys import MetadataError
 from daemon.scaler.subscriptions import Subscriptions
+from receivers.opencensus.listening import ListenError, listen
 
 SLOW_TICK_S: Final = 0.25
 """How often subscriptions are looked through for those that saw no evaluation for long."""
@@ -126,12 +127,9 @@ class KedaScaler:
         server = grpc.aio.server(options=_OPTIONS)
         server.add_generic_rpc_handlers((self._handlers(),))
         try:
-            port: int = server.add_insecure_port(self._config.endpoint)
-        except RuntimeError as error:
-            raise OSError(
-                errno.EADDRINUSE,
-                f"cannot listen on {self._config.endpoint}: the port is taken or the address not ours",
-            ) from error
+            port = await listen(server, self._config.endpoint, retry_for_s=0.0)
+        except ListenError as error:
+            raise OSError(error.cause.errno or errno.EADDRINUSE, str(error)) from error
         await server.start()
         self._server = server
         self._timer = asyncio.create_task(self._wake_overdue(), name="keda_scaler slow timer")

@@ -190,6 +190,31 @@ def test_no_series_fits() -> None:
     ]
 
 
+def test_values_for_the_self_metrics() -> None:
+    """What each trigger was last told, for ten minutes; of equal names the newest, nothing where nothing is known."""
+    it = build()
+    for value, known, query, clamp in (
+        (1.0, True, "sum(a)", "9"),
+        (2.0, True, "sum(b)", "9"),
+        (3.0, True, "sum(b)", "8"),
+        (None, False, "sum(c)", "9"),
+    ):
+        it.clock.now_ms += 1_000
+        it.engine.set(value, known=known)
+        it.answers.decision(ref(metricQuery=query, clampMax=clamp))
+
+    def shown() -> dict[str, float]:
+        assert all(
+            (named["namespace"], named["scaled_object"]) == ("default", "nodeapp")
+            for named, _ in it.answers.values()
+        )
+        return {named["query"]: value for named, value in it.answers.values()}
+
+    at_once = shown()
+    it.clock.now_ms += 598_000
+    assert (at_once, shown()) == ({"sum(a)": 1.0, "sum(b)": 3.0}, {"sum(b)": 3.0})
+
+
 def test_log_tells_triggers_apart() -> None:
     """Each line about a value names the query, as PromQL or as written where it cannot be read."""
     it = build()

@@ -528,7 +528,7 @@ async def test_port_taken() -> None:
         retention_ms=0,
         count=lambda name, amount: None,
     )
-    with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{taken}"):
+    with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{taken}: address already in use"):
         await scaler.start()
     server.close()
     await server.wait_closed()
