@@ -8,6 +8,8 @@ import os
 import signal
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import Protocol, TypeVar
 
 import structlog
@@ -38,6 +40,14 @@ TICK_S = 1.0
 
 ASLEEP_MS = 5_000
 """A tick that comes so late was held up with everything else: the process was stopped, or the machine suspended."""
+
+_EVERYDAY = frozenset({"sender_began", "sender_ended"})
+"""Notices of the store that are nothing special: senders come and go by thousands."""
+_SIZES = {
+    "series": "Series remembered",
+    "senders": "Processes that report, or did and have series still",
+    "known_names": "Metric names ever reported",
+}
 
 _MIB = 1024 * 1024
 _FORCED = 1
@@ -97,7 +107,7 @@ class App:
             dict.fromkeys(config.exporters, self.windows),
             count_filtered=self.metrics.counters(
                 "otelcol_processor_filter_datapoints_filtered",
-                "What a filter dropped: data points, or metrics it dropped unread",
+                "Metrics that a filter dropped whole, with all of their data points: metrics are counted, not points",
                 label="filter",
             ),
         )
@@ -121,6 +131,10 @@ class App:
             supervise("tick", self._tick, count=self._task_failures, sleep=self._sleep)
         )
         self._ready = True
+        if self._scaler is not None and self._settling_ms(self._scaler):
+            settled_at_s = (self._scaler.answers.settled_at_ms or 0) / 1000
+            until = datetime.fromtimestamp(settled_at_s, UTC).isoformat(timespec="seconds")
+            log.info("settling", until=until.replace("+00:00", "Z"))
 
     async def stop(self) -> None:
         """End streams with OK and close every port, the last opened first; safe twice and before `start`."""
@@ -140,9 +154,17 @@ class App:
                 max_senders=self._windows_config.max_senders,
                 max_known_names=self._windows_config.max_known_names,
             ),
-            _warn,
+            _tell,
         )
         self.metrics.table("tallyd_windows", COUNTERS, lambda: store.counters)
+        for what, text in _SIZES.items():
+            name = f"tallyd_windows_{what}"
+            self.metrics.gauge(name, text, lambda what=what: store.sizes()[what][0])  # type: ignore[misc]  # bound now
+            self.metrics.gauge(
+                f"{name}_limit",
+                f"exporters.windows.max_{what}",
+                lambda what=what: store.sizes()[what][1],  # type: ignore[misc]  # bound now
+            )
         return store
 
     def _build_parts(self) -> dict[str, Part]:
@@ -163,7 +185,7 @@ class App:
         return parts
 
     def _build_scaler(self, config: KedaScalerConfig) -> KedaScaler:
-        return KedaScaler(
+        scaler = KedaScaler(
             config,
             _Asked(self.engine, self.windows),
             self._clock,
@@ -176,6 +198,20 @@ class App:
                 "tallyd_keda_scaler", "Calls of KEDA and what became of them", label="event"
             ),
         )
+        self.metrics.gauges(
+            "tallyd_keda_scaler_value",
+            "What each trigger was last told, for 10 minutes; none while its value is not known",
+            scaler.answers.values,
+        )
+        self.metrics.gauge(
+            "tallyd_settling",
+            "Seconds until every sender must have reported after the start; 0 once settled",
+            lambda: self._settling_ms(scaler) / 1000,
+        )
+        return scaler
+
+    def _settling_ms(self, scaler: KedaScaler) -> int:
+        return max((scaler.answers.settled_at_ms or 0) - self._clock(), 0)
 
     def _build_receiver(
         self, name: str, config: OpenCensusConfig, consumer: Consumer
@@ -228,6 +264,7 @@ async def run(loaded: LoadedConfig) -> None:
     """
     memory.keep_freed_memory()
     lines = configure_logs(loaded.config.service.telemetry.logs)
+    log.info("starting", version=version("tallyd"), config=loaded.marks.name)
     for warning in loaded.warnings:
         log.warning("odd configuration", detail=warning)
     app = App(loaded)
@@ -301,5 +338,6 @@ def _only(components: Mapping[str, object], kind: type[_T]) -> _T | None:
     return next((one for one in components.values() if isinstance(one, kind)), None)
 
 
-def _warn(event: str, fields: dict[str, object]) -> None:
-    log.warning(event.replace("_", " "), **fields)
+def _tell(event: str, fields: dict[str, object]) -> None:
+    tell = log.debug if event in _EVERYDAY else log.warning
+    tell(event.replace("_", " "), **fields)

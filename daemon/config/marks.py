@@ -55,6 +55,11 @@ class Marks:
         self._line_starts = [0, *(found.end() for found in _LINE_BREAK.finditer(text))]
         self._root: KeyPath = ()
 
+    @property
+    def name(self) -> str:
+        """What the file is called in messages."""
+        return self._name
+
     def below(self, root: KeyPath) -> Marks:
         """Return the same marks for paths that begin at `root`."""
         marks = Marks(self._name, self._text, self._marks)

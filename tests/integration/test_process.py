@@ -16,6 +16,8 @@ import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,8 @@ class Process:
 
     popen: subprocess.Popen[str]
     ports: dict[str, int]
+    lines: list[dict[str, Any]]
+    """What it logged until it was ready."""
 
     def get(self, component: str, path: str) -> str:
         """Return the page at `path` of a component's port."""
@@ -65,15 +69,17 @@ def process(config: Path) -> Iterator[Process]:
         command("run", "--config", str(config)), stderr=subprocess.PIPE, text=True
     ) as popen:
         ports: dict[str, int] = {}
+        lines: list[dict[str, Any]] = []
         assert popen.stderr is not None
         try:
             for line in popen.stderr:
                 event = json.loads(line)
+                lines.append(event)
                 if event["message"] == "listening":
                     ports[event["component"]] = event["port"]
                 elif event["message"] == "ready":
                     break
-            yield Process(popen, ports)
+            yield Process(popen, ports, lines)
         finally:
             if popen.poll() is None:
                 popen.kill()
@@ -106,6 +112,21 @@ def test_everything_listens_and_says_so(config: Path) -> None:
         page = tally.get("telemetry", "/metrics")
         assert 'tallyd_build_info{version="' in page
         assert "tallyd_windows_stored_total 0.0" in page
+
+
+def test_the_log_of_a_start(config: Path) -> None:
+    """The first line tells what starts from which file, the last but one until when answers are held back."""
+    before_s = time.time()
+    with process(config) as tally:
+        first, *_, settling, ready = tally.lines
+    assert (first["message"], first["version"], first["config"]) == (
+        "starting",
+        version("tallyd"),
+        str(config),
+    )
+    assert (settling["message"], ready["message"]) == ("settling", "ready")
+    until_s = datetime.fromisoformat(settling["until"]).timestamp()
+    assert 64 <= until_s - before_s <= 65 + UNIT_S
 
 
 async def test_sigterm_ends_streams_with_ok_and_the_process_within_two_seconds(

@@ -215,6 +215,36 @@ async def test_settling_answers_no_sum_that_is_partial() -> None:
     }
 
 
+def shown(run: RunningApp) -> list[float]:
+    """Return the values that the self-metrics tell."""
+    return [
+        value for name, value in run.page().items() if name.startswith("tallyd_keda_scaler_value{")
+    ]
+
+
+async def test_the_self_metrics_tell_sizes_and_settling() -> None:
+    """Series, senders and known names beside their limits, and the seconds until answers are whole."""
+    async with (
+        running_app(WALKTHROUGH_FILTER, at_ms=START_S * 1000, settle_for="65s") as run,
+        AsyncExitStack() as stack,
+    ):
+        fleet = Fleet(run, stack, {"pod-a": lambda at_s: at_s})
+        await fleet.start()
+        async for _ in fleet.reports(20):
+            pass
+        page = run.page()
+    names = (
+        "tallyd_windows_senders",
+        "tallyd_windows_senders_limit",
+        "tallyd_windows_series_limit",
+        "tallyd_windows_known_names_limit",
+        "tallyd_settling",
+    )
+    assert [page[name] for name in names] == [1, 20_000, 200_000, 10_000, 43]
+    assert page["tallyd_windows_series"] > 0
+    assert page["tallyd_windows_known_names"] > 0
+
+
 async def test_an_unknown_metric_is_an_error_and_a_known_one_without_match_is_zero() -> None:
     """Invariant 2: 0 means that nothing happens, never that nothing is known (keda.md 6.3.6)."""
     async with (
@@ -224,11 +254,13 @@ async def test_an_unknown_metric_is_an_error_and_a_known_one_without_match_is_ze
         AsyncExitStack() as stack,
     ):
         before = await walkthrough.outcome()
+        shown_before = shown(run)
         fleet = Fleet(run, stack, {"pod-a": lambda _: 0})
         await fleet.start()
         async for _ in fleet.reports(0):
             pass
         assert (before, await walkthrough.outcome()) == ("NOT_FOUND", 0.0)
+        assert (shown_before, shown(run)) == ([], [0.0])
         assert await unknown.outcome() == "NOT_FOUND"
 
 
