@@ -26,7 +26,7 @@ RAW_DIGITS = 6
 """Enough to see why a value that looks whole was rounded down."""
 MIN_SIGMA = 0.0005
 """An uncertainty below this does not show in three digits."""
-_SETTLING = "UNAVAILABLE, settling after the start (exporters.windows.settle_for)"
+_SETTLING = "UNAVAILABLE, settling (exporters.windows.settle_for)"
 _UNITS = {OverTime.RATE: " a second"}
 _COMMON = ": its end is known of all live senders"
 _WINDOWS = {
@@ -257,7 +257,7 @@ def _history(explanation: Explanation) -> Iterator[str]:
 def _history_line(status: str | None, moments: Sequence[Moment]) -> str:
     if status is None:
         return "".join(f"{_number(moment.value or 0.0):>8}" for moment in moments)
-    times = f"  {len(moments)} {_plural('report', len(moments))}: "
+    times = f" {len(moments)} {_plural('report', len(moments))}: "
     return times + (_SETTLING if status == SETTLING else status.upper())
 
 

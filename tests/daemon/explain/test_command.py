@@ -47,7 +47,7 @@ def test_settling(document: Any, say: Any) -> None:
     _, out, _ = say(*FILTERED)
     assert out.endswith(
         "what KEDA would have been told after each report\n"
-        "  from     5s    4 reports: UNAVAILABLE, settling after the start (exporters.windows.settle_for)\n"
+        "  from     5s   4 reports: UNAVAILABLE, settling (exporters.windows.settle_for)\n"
         "  from  1m25s     2.583       3       3       3       3       3       3       3\n"
     )
     [warning] = document("--session", "sigterm", "sum(http_server_request_count)")["warnings"]

@@ -24,9 +24,9 @@ def test_history_of_errors(say: Any) -> None:
         for argv in (("sum(nope)",), ("--window", "10m"))
     }
     assert histories == {
-        ("sum(nope)",): "  from     5s    4 reports: UNAVAILABLE, settling after the start "
-        "(exporters.windows.settle_for)\n  from  1m25s    8 reports: NOT_FOUND\n",
-        ("--window", "10m"): "  from     5s    12 reports: INVALID_ARGUMENT\n",
+        ("sum(nope)",): "  from     5s   4 reports: UNAVAILABLE, settling "
+        "(exporters.windows.settle_for)\n  from  1m25s   8 reports: NOT_FOUND\n",
+        ("--window", "10m"): "  from     5s   12 reports: INVALID_ARGUMENT\n",
     }
 
 
