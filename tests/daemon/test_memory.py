@@ -6,6 +6,7 @@ import asyncio
 import gc
 import subprocess
 import sys
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -31,6 +32,33 @@ async def test_settle() -> None:
     settling.cancel()
     with pytest.raises(asyncio.CancelledError):
         await settling
+
+
+class _Cycle:
+    def __init__(self) -> None:
+        self.itself = self
+
+
+async def _frozen_then_dropped(periods_to_whole: int) -> bool:
+    """Return whether a cycle that was dropped after it was frozen is still there some periods later."""
+    settling = asyncio.create_task(settle(period_s=0, periods_to_whole=periods_to_whole))
+    await asyncio.sleep(0)
+    cycle = _Cycle()
+    there = weakref.ref(cycle)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    del cycle
+    for _ in range(6):
+        await asyncio.sleep(0)
+    settling.cancel()
+    await asyncio.wait({settling})
+    return there() is not None
+
+
+async def test_a_cycle_that_was_frozen() -> None:
+    """What the collector was spared goes with the next whole collection, and not before."""
+    kept = [await _frozen_then_dropped(periods) for periods in (1_000, 4)]
+    assert kept == [True, False]
 
 
 def test_keep_freed_memory() -> None:
