@@ -1,0 +1,73 @@
+"""Subjects in this process: the numpy engine over a real store, and the slow evaluator over plain lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from query.errors import QueryError, UnsupportedQueryError
+from query.labels import Labels
+from query.parser import parse
+from tests.support.promtest.subject import (
+    Answer,
+    Matrix,
+    NotSupportedError,
+    Samples,
+    Scalar,
+    String,
+    SubjectError,
+    Value,
+    Vector,
+)
+from tests.support.slow_promql import Refused, SlowPromql
+
+
+class Loaded:
+    """What was loaded since the last clear; the same series in two blocks is one."""
+
+    def __init__(self) -> None:
+        self.series: dict[Labels, dict[int, float]] = {}
+
+    def clear(self) -> None:
+        self.series = {}
+
+    def load(self, series: Mapping[Labels, Samples]) -> None:
+        for labels, samples in series.items():
+            self.series.setdefault(labels, {}).update(samples)
+
+    def sorted(self) -> dict[Labels, list[tuple[int, float]]]:
+        return {labels: sorted(samples.items()) for labels, samples in self.series.items()}
+
+
+class SlowSubject(Loaded):
+    """The slow evaluator."""
+
+    def instant(self, query: str, at_ms: int) -> Answer:
+        with refusals():
+            return Answer(value=_slow_value(SlowPromql(self.sorted()).instant(parse(query), at_ms)))
+
+    def range(self, query: str, start_ms: int, end_ms: int, step_ms: int) -> Answer:
+        with refusals():
+            points = SlowPromql(self.sorted()).range(parse(query), start_ms, end_ms, step_ms)
+            return Answer(value=Matrix(series=sorted(points.items())))
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Turn what a query is refused with into what a subject raises."""
+    try:
+        yield
+    except (QueryError, Refused) as error:
+        named = isinstance(error, UnsupportedQueryError) or "not supported" in str(error)
+        raise (NotSupportedError if named else SubjectError)(str(error)) from error
+
+
+def _slow_value(value: object) -> Value:
+    if isinstance(value, float):
+        return Scalar(value=value)
+    if isinstance(value, str):
+        return String(value=value)
+    assert isinstance(value, list)
+    if value and isinstance(value[0][1], list):
+        return Matrix(series=value)
+    return Vector(elements=value)

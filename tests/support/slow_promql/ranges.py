@@ -1,0 +1,89 @@
+"""Functions of one series' samples in a window (promql.md 2.5, 2.6); None stands for no result."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+from tests.support.slow_promql.floats import highest, lowest, mean, regression, total, variance
+
+Samples = Sequence[tuple[int, float]]
+"""(time in ms, value), ascending, no stale markers, at least one."""
+Window = tuple[int, int]
+"""(start, end] in ms."""
+
+
+def extrapolated(
+    samples: Samples, window: Window, *, is_counter: bool, is_rate: bool
+) -> float | None:
+    """rate, increase and delta, step by step as promql.md 2.5 has them."""
+    if len(samples) < 2:
+        return None
+    difference = samples[-1][1] - samples[0][1]
+    if is_counter:
+        for (_, before), (_, after) in pairwise(samples):
+            if after < before:
+                difference += before
+    span = (samples[-1][0] - samples[0][0]) / 1000
+    average = span / (len(samples) - 1)
+    to_start = (samples[0][0] - window[0]) / 1000
+    to_end = (window[1] - samples[-1][0]) / 1000
+    if to_start >= 1.1 * average:
+        to_start = average / 2
+    if is_counter and difference > 0 and samples[0][1] >= 0:
+        to_start = min(to_start, span * (samples[0][1] / difference))
+    if to_end >= 1.1 * average:
+        to_end = average / 2
+    result = difference * ((span + to_start + to_end) / span)
+    return result / ((window[1] - window[0]) / 1000) if is_rate else result
+
+
+def last_two(samples: Samples, *, is_rate: bool) -> float | None:
+    if len(samples) < 2:
+        return None
+    (before_ms, before), (after_ms, after) = samples[-2:]
+    if not is_rate:
+        return after - before
+    return (after if after < before else after - before) / ((after_ms - before_ms) / 1000)
+
+
+def slope(samples: Samples) -> float | None:
+    if len(samples) < 2:
+        return None
+    origin = samples[0][0]
+    return regression([((time - origin) / 1000, value) for time, value in samples])[0]
+
+
+def predicted(samples: Samples, at_ms: int, seconds: float) -> float | None:
+    if len(samples) < 2:
+        return None
+    rise, level = regression([((time - at_ms) / 1000, value) for time, value in samples])
+    return rise * seconds + level
+
+
+def changed(before: float, after: float) -> bool:
+    return before != after and not (math.isnan(before) and math.isnan(after))
+
+
+def _values(samples: Samples) -> list[float]:
+    return [value for _, value in samples]
+
+
+OVER_TIME: dict[str, Callable[[Samples], float]] = {
+    "sum_over_time": lambda samples: total(_values(samples)),
+    "avg_over_time": lambda samples: mean(_values(samples)),
+    "min_over_time": lambda samples: lowest(_values(samples)),
+    "max_over_time": lambda samples: highest(_values(samples)),
+    "count_over_time": lambda samples: float(len(samples)),
+    "present_over_time": lambda _: 1.0,
+    "last_over_time": lambda samples: samples[-1][1],
+    "first_over_time": lambda samples: samples[0][1],
+    "stddev_over_time": lambda samples: math.sqrt(variance(_values(samples))),
+    "stdvar_over_time": lambda samples: variance(_values(samples)),
+    "resets": lambda samples: float(sum(b < a for a, b in pairwise(_values(samples)))),
+    "changes": lambda samples: float(sum(changed(a, b) for a, b in pairwise(_values(samples)))),
+}
+"""What needs nothing but the samples and always has a result."""
+
+KEEPS_NAME = frozenset({"last_over_time", "first_over_time"})
