@@ -25,7 +25,7 @@ from daemon.scaler.service import KedaScaler
 from daemon.telemetry import SelfMetrics, configure_logs, supervise
 from daemon.web.health import HealthCheck
 from daemon.web.metrics import MetricsPage
-from query.engine import Answer, Engine, Question
+from query.scaling import Answer, Engine, Question
 from query.store.store import COUNTERS, Store, StoreSettings
 from receivers.consumer import Consumer
 from receivers.errors import ReceiverError

@@ -11,7 +11,7 @@ from daemon.scaler.decision import Decision, Refusal, Refused, decide, refuse_me
 from daemon.scaler.keys import MetadataError, resolve
 from daemon.scaler.metadata import Trigger, parse_metadata
 from query.dialect import Dialect, MetricQuery, apply_over_time, parse_metric_query
-from query.engine import Answer, Engine, Part
+from query.scaling import Answer, Engine, Part
 from query.errors import QueryError
 
 

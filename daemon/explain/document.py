@@ -27,7 +27,7 @@ from daemon.explain.asking import Asked, Outcome
 from daemon.explain.explanation import Explanation
 from daemon.explain.verdicts import Verdict
 from daemon.scaler.decision import Refused, value_numbers
-from query.engine import Answer, Part
+from query.scaling import Answer, Part
 
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 

@@ -21,7 +21,7 @@ from daemon.scaler.decision import (
 )
 from daemon.scaler.keys import MetadataError
 from daemon.scaler.metadata import Trigger, parse_metadata
-from query.engine import Answer, Question
+from query.scaling import Answer, Question
 from query.errors import QueryError
 
 MEMO_MS: Final = 100
@@ -42,7 +42,7 @@ _V = TypeVar("_V")
 
 
 class Engine(Protocol):
-    """Whoever answers questions: `query.engine.Engine`."""
+    """Whoever answers questions: `query.scaling.Engine`."""
 
     def answer(self, question: Question, at_ms: int) -> Answer:
         """Return the answer at `at_ms`."""

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from daemon.scaler.metadata import MAX_NUMBER, Trigger
 from query.durations import format_duration
-from query.engine import Answer
+from query.scaling import Answer
 from query.estimator import round_down
 from query.values import OverTime
 

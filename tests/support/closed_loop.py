@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from query.dialect import parse_metric_query, simple_form
-from query.engine import Engine, Question
+from query.scaling import Engine, Question
 from query.estimator import round_down
 from query.store.store import Series, Store, StoreSettings
 from query.values import OverTime

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from query.dialect import SimpleQuery, parse_metric_query, simple_form
-from query.engine import Answer, Engine, Part, Question
+from query.scaling import Answer, Engine, Part, Question
 from query.errors import QueryError
 from query.labels import Labels
 from query.values import OverTime
