@@ -32,14 +32,14 @@ def without_metadata(labels: Labels) -> Labels:
 class NamelessLabels(Sequence[Labels]):
     """Label sets without name, type and unit, made when somebody looks: an aggregation may never do so."""
 
-    __slots__ = ("_base", "_made")
+    __slots__ = ("_made", "base")
 
     def __init__(self, base: Sequence[Labels]) -> None:
-        self._base = base
+        self.base = base
         self._made: tuple[Labels, ...] | None = None
 
     def __len__(self) -> int:
-        return len(self._base)
+        return len(self.base)
 
     def __iter__(self) -> Iterator[Labels]:
         return iter(self._all())
@@ -53,7 +53,7 @@ class NamelessLabels(Sequence[Labels]):
 
     def _all(self) -> tuple[Labels, ...]:
         if self._made is None:
-            self._made = tuple([without_metadata(labels) for labels in self._base])
+            self._made = tuple([without_metadata(labels) for labels in self.base])
         return self._made
 
 
@@ -71,7 +71,12 @@ class LabelWork:
         self._old: dict[tuple[int, Hashable], tuple[Sequence[Labels], object]] = {}
 
     def remember(self, labels: Sequence[Labels], key: Hashable, compute: Callable[[], T]) -> T:
-        """Return what `compute` yields for `labels` under `key`, perhaps computed earlier."""
+        """Return what `compute` yields for `labels` under `key`, perhaps computed earlier.
+
+        A list was made for one query: nothing is remembered about it.
+        """
+        if isinstance(labels, list):
+            return compute()
         place = (id(labels), key)
         found = self._young.get(place)
         if found is None:
@@ -96,10 +101,8 @@ class LabelWork:
         return self.remember(labels, "one name", lambda: _one_name(labels))
 
     def _all_different(self, labels: Sequence[Labels]) -> bool:
-        if isinstance(labels, NamelessLabels):
-            base = labels._base
-            if self.one_name(base):
-                return self.all_different(base)
+        if isinstance(labels, NamelessLabels) and self.one_name(labels.base):
+            return self.all_different(labels.base)
         return len(set(labels)) == len(labels)
 
     def _add(
