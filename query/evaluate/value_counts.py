@@ -1,0 +1,76 @@
+"""The aggregation count_values: how many series of each group have the same value (promql.md 2.8)."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+
+import numpy as np
+
+from query.errors import QueryError
+from query.evaluate.grouping import find_groups
+from query.evaluate.label_work import LabelWork
+from query.evaluate.stepped import StepVector
+from query.labels import METRIC_NAME, Labels
+from query.queryable import Float64Array
+
+
+def count_values(
+    work: LabelWork, vector: StepVector, label: str, grouping: tuple[str, ...], *, without: bool
+) -> StepVector:
+    """Return how many elements of each group have each value, which becomes `label`.
+
+    The value takes the place of a label that is there already, and is grouped by like one.
+
+    Raises:
+        QueryError: `label` is no label name.
+    """
+    if not is_label_name(label):
+        raise QueryError(f"invalid label name {label!r} in count_values(): expected UTF-8 text")
+    kept = tuple({*grouping, label}) if without else tuple(set(grouping) - {label})
+    groups = find_groups(work, vector.labels, kept, without=without)
+    named = not without or label not in {*grouping, METRIC_NAME}
+    rows, steps = vector.present.nonzero()
+    texts, text_of_cell = _distinct(vector.values[rows, steps])
+    cells = groups.of_row[rows] * max(len(texts), 1) + (text_of_cell if named else 0)
+    elements, element_of_cell = np.unique(cells, return_inverse=True)
+    shape = (len(elements), vector.values.shape[1])
+    places = element_of_cell * shape[1] + steps
+    counts = np.bincount(places, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float64)
+    labels = [
+        with_label(groups.labels[group], label, texts[text]) if named else groups.labels[group]
+        for group, text in (divmod(element, len(texts)) for element in elements.tolist())
+    ]
+    return StepVector(
+        labels=labels, values=counts, present=counts > 0, drops_name=vector.drops_name
+    )
+
+
+def is_label_name(text: str) -> bool:
+    """Return whether `text` may be a label name: any Unicode text but the empty one."""
+    return bool(text) and not any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def with_label(labels: Labels, name: str, value: str) -> Labels:
+    """Return `labels` with one label set; an empty value removes it."""
+    others = [pair for pair in labels if pair[0] != name]
+    return tuple(sorted([*others, (name, value)]) if value else others)
+
+
+def format_decimal(value: float) -> str:
+    """Return the shortest text that means `value`, never with an exponent: `1000000000000000000000`, `NaN`, `+Inf`."""
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
+    text = repr(value)
+    if "e" in text:
+        text = format(Decimal(text), "f")
+    return text.removesuffix(".0")
+
+
+def _distinct(values: Float64Array) -> tuple[list[str], np.ndarray[tuple[int], np.dtype[np.intp]]]:
+    """Return the texts of the distinct values, and which of them each value has; 0 and -0 differ, NaN are one."""
+    bits = np.where(np.isnan(values), np.nan, values).view(np.int64)
+    distinct, which = np.unique(bits, return_inverse=True)
+    return [format_decimal(value) for value in distinct.view(np.float64).tolist()], which
