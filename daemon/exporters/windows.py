@@ -34,9 +34,11 @@ RESOURCE_LABELS = ("host.name", "service.instance.id", "k8s.pod.name")
 REPORT_INTERVAL_MS: Mapping[str, int] = {"opencensus": 20_000}
 """Time between reports before two gaps were seen (keda.md 6.3.5), by receiver type."""
 DEFAULT_REPORT_INTERVAL_MS = 60_000
+TRUSTED_CLOCKS = frozenset({"prometheusremotewrite"})
+"""Receivers whose times are taken as they are: a writer may catch up on hours (promql.md 6.3)."""
 
 MAX_SENDER_MEMOS = 20_000
-MAX_ROWS_PER_METRIC = 50_000
+MAX_ROWS_PER_METRIC = 200_000
 MAX_BUCKET_NAMES = 1_000
 _NANOS_PER_MS = 1_000_000
 
@@ -134,7 +136,12 @@ class Windows:
         self._store.metrics_reported(message.sender, message.names, message.at_ms)
         if message.series:
             self._store.append(
-                message.sender, message.at_ms, message.series, message.times_ms, message.values
+                message.sender,
+                message.at_ms,
+                message.series,
+                message.times_ms,
+                message.values,
+                correct_clock=batch.sender.protocol not in TRUSTED_CLOCKS,
             )
             self._on_append(message.names)
 

@@ -83,7 +83,9 @@ class Intake:
             rows, times_ms, values = self._sort_out(sender, at_ms, rows, times_ms, values)
         lower = values < table.last_value.take(rows)
         if np.count_nonzero(lower):
-            values = self._hold(rows, values, lower & table.is_counter.take(rows))
+            lower &= table.is_counter.take(rows)
+            if np.count_nonzero(lower):
+                values = self._hold(rows, values, lower)
         self._push(at_ms, rows, times_ms, values)
         return len(rows)
 

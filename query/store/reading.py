@@ -73,6 +73,17 @@ def read(
     return selection if keep.all() else _only(selection, keep)
 
 
+def label_sets(matched: Matched, rings: Rings, *, start_ms: int, end_ms: int) -> list[Labels]:
+    """Return the labels of those of `matched` whose samples reach into [start_ms, end_ms]."""
+    rows = matched.rows
+    within = rings.held(rows) > 0
+    within &= rings.newest(rows)[0] >= start_ms
+    within &= rings.oldest_ms(rows) <= end_ms
+    if within.all():
+        return list(matched.labels)
+    return [matched.labels[i] for i in np.flatnonzero(within).tolist()]
+
+
 def _only(selection: Selection, keep: BoolArray) -> Selection:
     """Return the rows of `selection` that `keep` names, and their senders."""
     index = selection.sender_index[keep]

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from query.store import ring
 from query.store.ring import RING_SIZES, STALE, STALE_BITS, Rings, is_stale
 
 FOREVER = int(np.iinfo(np.int64).min)
@@ -45,6 +46,23 @@ def test_the_largest_ring_overwrites_and_says_so() -> None:
         (20, 2.0),
         (20_000, 7.0),
     )
+
+
+def test_long_rings_are_bounded_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where samples are kept by count rings go on to 4096 slots and more, until their common room is used up."""
+    monkeypatch.setattr(ring, "LONG_RINGS_SAMPLES", 4096)
+    rings = Rings(long_rings=True)
+    rings.reserve(2)
+    lost = []
+    for row in (0, 1):
+        rings.open(row)
+        lost.append(
+            sum(
+                rings.push(np.array([row]), np.array([i]), np.array([1.0]), FOREVER)
+                for i in range(1_500)
+            )
+        )
+    assert (lost, rings.held(np.array([0, 1])).tolist()) == ([0, 476], [1_500, 1_024])
 
 
 def test_a_ring_whose_oldest_sample_is_unwanted_stays_small() -> None:

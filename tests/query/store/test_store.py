@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import math
+import struct
 import tracemalloc
 
 import numpy as np
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from query.queryable import NO_TIME, Queryable
 from query.store.index import MAX_CACHED_QUESTIONS
+from query.store.ring import STALE_BITS
 from query.store.store import COUNTERS, Store, StoreSettings
 from tests.query.store.support import (
     STALE,
@@ -477,15 +480,15 @@ class TestEnds:
         assert driver.samples(NAMED_M) == [(at, 7.0) for at in range(0, 200_000, 20_000)]
 
     def test_retention_zero_keeps_by_count_only(self) -> None:
-        """Nothing is forgotten by age; the largest ring keeps its newest samples."""
+        """Nothing is forgotten by age; a ring goes on beyond the sizes of those that forget."""
         driver = Driver(retention_ms=0)
         for at in range(1_100):
             driver.report("a", at * 3_600_000, (M, at * 3_600_000, 1.0))
             driver.store.advance(T0 + at * 3_600_000)
         got = driver.select(NAMED_M, end=10**13)
         assert (got.counts.tolist(), counted(driver, "ended_senders")) == (
-            [1_024],
-            {"overwritten": 76},
+            [1_100],
+            {},
         )
 
 
@@ -775,3 +778,27 @@ def test_a_store_is_a_plain_list(
         series: [sample for sample in held if start < sample[0] <= end]
         for series, held in plain.items()
     }
+
+
+class TestTrustedClocks:
+    def test_times_of_any_age_are_taken_as_they_are(self) -> None:
+        """What remote write replays is not shifted, and the sender is known until its newest sample."""
+        driver = Driver(retention_ms=0)
+        driver.store.sender_reported("w", T0)
+        row = driver.store.series("w", M, start_ms=0, is_counter=False, at_ms=T0)
+        assert row is not None
+        for at in (0, 60_000, 3_600_000):
+            driver.store.sender_reported("w", T0 + at)
+            driver.store.append("w", T0 + at, [row], [at], [1.0], correct_clock=False)
+        got = driver.store.select([NAMED_M], start_ms=-1, end_ms=T0 * 2)
+        assert (got.times_ms[0, :3].tolist(), driver.notices) == ([0, 60_000, 3_600_000], [])
+
+    def test_a_marker_that_was_written_survives(self) -> None:
+        """A stale marker in the middle of a gauge keeps its bits, and infinities fall without a complaint."""
+        driver = Driver(retention_ms=0)
+        stale = struct.unpack("<d", struct.pack("<Q", STALE_BITS))[0]
+        for at, value in enumerate((math.inf, 1.0, stale, 2.0, math.nan)):
+            driver.report("a", at, (M, at, value), counter=False)
+        got = driver.samples(NAMED_M)
+        assert [value for _, value in got[:4]] == [math.inf, 1.0, STALE, 2.0]
+        assert math.isnan(float(got[4][1]))
