@@ -19,7 +19,7 @@ from tests.support.promtest.subject import (
     SubjectError,
 )
 
-MAX_SAMPLES_PER_SERIES = 1024
+MAX_SAMPLES_PER_SERIES = 16384
 """What the largest ring holds; data with more is loaded all the same, failures over it are told as skipped."""
 
 
@@ -122,6 +122,8 @@ def _differences(asked: Eval, subject: Subject) -> list[str]:
         raise
     except SubjectError as error:
         return [] if asked.expected.fails else [f"failed: {error}"]
+    except Exception as error:  # a crash is one evaluation's failure, the others go on
+        return [f"crashed: {error!r}"]
     if asked.expected.fails:
         return [f"expected to fail, got {answer.value}"]
     return differences(asked, answer)
