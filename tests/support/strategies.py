@@ -199,3 +199,195 @@ def expressions(levels: int = 3) -> st.SearchStrategy[Expr]:
     for _ in range(levels):
         scalars, vectors = _grown(scalars, vectors)
     return st.one_of(scalars, vectors, _strings, _ranges)
+
+
+# -- promql over data ------------------------------------------------------------------------------
+# Texts over a small vocabulary, so that selectors find something and operands have partners.
+
+_NAMES = ["c_total", "g", "h_bucket"]
+_VALUES = {"a": ["1", "2", "3"], "b": ["", "u", "v"], "le": ["0.1", "1", "+Inf"]}
+_WINDOWS = ["10s", "31s", "1m", "2m"]
+_FILLINGS = ['a="1"', 'a!="1"', 'b=""', 'b=~"u|v"', 'a=~"1.*"', 'b!~"u"', 'le="1"']
+_MODIFIERS = ["", "", "", " offset 30s", " offset -20s", " @ 100", " @ start()", " @ end()"]
+_CLAUSES = ["", " by (a)", " by (a, b)", " without (a)", " without (le)", " by (__name__)"]
+_MATCHINGS = ["", "", " on (a)", " on (a, b)", " ignoring (b)", " ignoring (a, le)", " on ()"]
+_MANY = ["", "", " group_left ()", " group_right ()", " group_left (b)", " group_right (le)"]
+_UNARY = [
+    "abs",
+    "ceil",
+    "floor",
+    "sqrt",
+    "sgn",
+    "sort",
+    "sort_desc",
+    "timestamp",
+    "ln",
+    "exp",
+    "deg",
+    "sin",
+    "absent",
+]
+_OF_RANGES = [
+    "rate",
+    "increase",
+    "delta",
+    "irate",
+    "idelta",
+    "deriv",
+    "resets",
+    "changes",
+    "sum_over_time",
+    "avg_over_time",
+    "min_over_time",
+    "max_over_time",
+    "count_over_time",
+    "last_over_time",
+    "first_over_time",
+    "present_over_time",
+    "stddev_over_time",
+    "stdvar_over_time",
+    "absent_over_time",
+]
+_FOLDS = ["sum", "avg", "min", "max", "count", "group", "stddev", "stdvar"]
+_floats = st.one_of(
+    st.integers(-5, 20).map(float),
+    st.sampled_from([0.5, 1e6, float("nan"), float("inf"), float("-inf"), -0.0]),
+)
+
+
+@st.composite
+def series_values(draw: st.DrawFn, steps: int) -> list[float | None]:
+    """Values of one series at each step: mostly ordinary ones, in runs as counters and gauges have them."""
+    kind = draw(st.sampled_from(["counter", "gauge", "odd"]))
+    if kind == "odd":
+        return draw(st.lists(st.one_of(_floats, st.none()), min_size=steps, max_size=steps))
+    numbers = draw(st.lists(st.integers(0, 9), min_size=steps, max_size=steps))
+    gaps = draw(st.sets(st.integers(0, steps - 1), max_size=steps // 3))
+    total, values = 0.0, list[float | None]()
+    for i, number in enumerate(numbers):
+        total = 0.0 if number == 0 and i % 3 == 0 else total + number
+        values.append(None if i in gaps else total if kind == "counter" else float(number))
+    return values
+
+
+@st.composite
+def datasets(
+    draw: st.DrawFn, *, steps: int = 25, step_ms: int = 10_000
+) -> dict[tuple[tuple[str, str], ...], list[tuple[int, float]]]:
+    """Series of three metrics with labels of few values."""
+    series = {}
+    keys = st.tuples(st.sampled_from(_NAMES), *(st.sampled_from(v) for v in _VALUES.values()))
+    for name, *values in draw(st.lists(keys, min_size=1, max_size=8, unique=True)):
+        labels = {METRIC_NAME: name, **dict(zip(_VALUES, values, strict=True))}
+        if name != "h_bucket":
+            del labels["le"]
+        numbers = draw(series_values(steps))
+        samples = [(i * step_ms, v) for i, v in enumerate(numbers) if v is not None]
+        series[tuple(sorted((k, v) for k, v in labels.items() if v))] = samples
+    return series
+
+
+@st.composite
+def _selector_texts(draw: st.DrawFn) -> str:
+    filling = ", ".join(draw(st.lists(st.sampled_from(_FILLINGS), max_size=2, unique=True)))
+    name = draw(st.sampled_from([*_NAMES, ""]))
+    if not name:
+        return (
+            "{"
+            + ", ".join(['__name__=~"g|c_total"', filling] if filling else ['__name__!=""'])
+            + "}"
+        )
+    return name + (f"{{{filling}}}" if filling else "")
+
+
+@st.composite
+def _range_texts(draw: st.DrawFn, vectors: st.SearchStrategy[str]) -> str:
+    modifier, window = draw(st.sampled_from(_MODIFIERS)), draw(st.sampled_from(_WINDOWS))
+    if draw(st.integers(0, 3)):
+        return f"{draw(_selector_texts())}[{window}]{modifier}"
+    step = draw(st.sampled_from(["", "10s", "7s"]))
+    return f"({draw(vectors)})[{window}:{step}]{modifier}"
+
+
+@st.composite
+def _vector_texts(draw: st.DrawFn, vectors: st.SearchStrategy[str]) -> str:
+    """One operation over vectors."""
+    inner, number = draw(vectors), draw(st.sampled_from(["2", "-1.5", "0", "time()", "scalar(g)"]))
+    samples = draw(_range_texts(vectors))
+    match draw(
+        st.sampled_from(
+            ["unary", "range", "fold", "clamp", "scalar", "join", "set", "quantile", "label"]
+        )
+    ):
+        case "unary":
+            return f"{draw(st.sampled_from(_UNARY))}({inner})"
+        case "range":
+            return f"{draw(st.sampled_from(_OF_RANGES))}({samples})"
+        case "fold":
+            return f"{draw(st.sampled_from(_FOLDS))}{draw(st.sampled_from(_CLAUSES))} ({inner})"
+        case "clamp":
+            return draw(
+                st.sampled_from(
+                    [
+                        f"clamp({inner}, 1, 5)",
+                        f"clamp_max({inner}, {number})",
+                        f"clamp_min({inner}, {number})",
+                        f"round({inner}, 5)",
+                        f"-({inner})",
+                        f"vector({number})",
+                        f"minute(timestamp({inner}))",
+                    ]
+                )
+            )
+        case "scalar":
+            op = draw(
+                st.sampled_from(
+                    ["+", "-", "*", "/", "%", "^", "atan2", "==", "!=", "<", "<=", ">", ">="]
+                )
+            )
+            modifier = " bool" if op in "==!=<=>=" and draw(st.booleans()) else ""
+            left, right = (f"({inner})", number) if draw(st.booleans()) else (number, f"({inner})")
+            return f"{left} {op}{modifier} {right}"
+        case "join":
+            op = draw(st.sampled_from(["+", "-", "*", "/", "==", "!=", "<", ">"]))
+            modifier = " bool" if op in "==!=<>" and draw(st.booleans()) else ""
+            matching = draw(st.sampled_from(_MATCHINGS))
+            many = draw(st.sampled_from(_MANY)) if matching else ""
+            if matching in {" on (a, b)", " ignoring (a, le)"}:
+                many = many and many.partition(" (")[0] + " ()"
+            return f"({inner}) {op}{modifier}{matching}{many} ({draw(vectors)})"
+        case "set":
+            op = draw(st.sampled_from(["and", "or", "unless"]))
+            return f"({inner}) {op}{draw(st.sampled_from(_MATCHINGS))} ({draw(vectors)})"
+        case "quantile":
+            return draw(
+                st.sampled_from(
+                    [
+                        f"quantile by (a) (0.3, {inner})",
+                        f"quantile_over_time(0.7, {samples})",
+                        f"predict_linear({samples}, 60)",
+                        f"histogram_quantile(0.5, {inner})",
+                        f'count_values by (b) ("v", {inner})',
+                    ]
+                )
+            )
+        case _:
+            return draw(
+                st.sampled_from(
+                    [
+                        f'label_replace({inner}, "b", "$1x", "a", "([12])")',
+                        f'label_replace({inner}, "a", "", "a", ".*")',
+                        f'label_join({inner}, "b", "-", "a", "le")',
+                    ]
+                )
+            )
+
+
+def query_texts(levels: int = 3) -> st.SearchStrategy[str]:
+    """Well-typed PromQL over the series of `datasets`."""
+    vectors: st.SearchStrategy[str] = st.builds(
+        str.__add__, _selector_texts(), st.sampled_from(_MODIFIERS)
+    )
+    for _ in range(levels):
+        vectors = st.one_of(vectors, _vector_texts(vectors))
+    return vectors

@@ -22,7 +22,7 @@ from tests.support.promtest.subject import (
     Value,
     Vector,
 )
-from tests.support.slow_promql import Refused, SlowPromql
+from tests.support.slow_promql import RefusedError, SlowPromql
 
 
 class Loaded:
@@ -90,15 +90,13 @@ def refusals() -> Iterator[None]:
     """Turn what a query is refused with into what a subject raises."""
     try:
         yield
-    except (QueryError, Refused) as error:
+    except (QueryError, RefusedError) as error:
         named = isinstance(error, UnsupportedQueryError) or "not supported" in str(error)
         raise (NotSupportedError if named else SubjectError)(str(error)) from error
 
 
 def _answer(result: QueryResult) -> Answer:
-    return Answer(
-        value=_engine_value(result), warnings=result.warnings, infos=result.infos
-    )
+    return Answer(value=_engine_value(result), warnings=result.warnings, infos=result.infos)
 
 
 def _engine_value(result: QueryResult) -> Value:

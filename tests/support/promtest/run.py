@@ -111,7 +111,7 @@ def _judge(asked: Eval, subject: Subject, data: _Data) -> Outcome:
         return _outcome(asked, Status.PASSED)
     reason = _excuse(asked, data)
     if reason:
-        return _outcome(asked, Status.SKIPPED, reason)
+        return _outcome(asked, Status.SKIPPED, reason, *found)
     return _outcome(asked, Status.FAILED, *found)
 
 

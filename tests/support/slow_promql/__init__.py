@@ -4,6 +4,6 @@ Written from promql.md 2 and to be obviously right: nothing is shared with `quer
 """
 
 from tests.support.slow_promql.evaluator import SlowPromql
-from tests.support.slow_promql.floats import Refused
+from tests.support.slow_promql.floats import RefusedError
 
-__all__ = ["Refused", "SlowPromql"]
+__all__ = ["RefusedError", "SlowPromql"]

@@ -34,7 +34,7 @@ ELEMENTWISE: dict[str, Callable[[float], float]] = {
     "ceil": whole(math.ceil),
     "floor": whole(math.floor),
     "sqrt": guarded(math.sqrt),
-    "exp": lambda value: guarded(math.exp)(value),
+    "exp": guarded(math.exp),
     "ln": logarithm(math.log),
     "log2": logarithm(math.log2),
     "log10": logarithm(math.log10),

@@ -24,7 +24,7 @@ from query.syntax import (
 from tests.support.promtest.series import is_stale
 from tests.support.slow_promql import ranges
 from tests.support.slow_promql.elementwise import CALENDAR, ELEMENTWISE
-from tests.support.slow_promql.floats import Refused, larger, quantile, round_to, smaller
+from tests.support.slow_promql.floats import RefusedError, larger, quantile, round_to, smaller
 from tests.support.slow_promql.histograms import bucket_fraction, bucket_quantile
 from tests.support.slow_promql.vectors import (
     Vector,
@@ -270,11 +270,11 @@ class SlowPromql:
     def _call_label_replace(self, node: Call, at_ms: int) -> Vector:
         target, replacement, source, pattern = map(self._text, node.args[1:])
         if not target:
-            raise Refused("invalid destination label name")
+            raise RefusedError("invalid destination label name")
         try:
             compiled = re.compile(pattern, re.DOTALL)
         except re.error as error:
-            raise Refused(str(error)) from error
+            raise RefusedError(str(error)) from error
         result: Vector = []
         for labels, value in self._vector(node.args[0], at_ms):
             found = compiled.fullmatch(dict(labels).get(source, ""))
@@ -286,7 +286,7 @@ class SlowPromql:
     def _call_label_join(self, node: Call, at_ms: int) -> Vector:
         target, separator, *sources = map(self._text, node.args[1:])
         if not all([target, *sources]):
-            raise Refused("invalid label name")
+            raise RefusedError("invalid label name")
         return unique(
             [
                 (with_label(k, target, separator.join(dict(k).get(s, "") for s in sources)), v)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The query is refused while it is evaluated."""
 
 
@@ -134,7 +134,7 @@ def quantile(q: float, values: Sequence[float]) -> float:
     if q > 1:
         return math.inf
     ordered = sorted(
-        values, key=lambda value: (not math.isnan(value), value if value == value else 0)
+        values, key=lambda value: (not math.isnan(value), 0 if math.isnan(value) else value)
     )
     rank = q * (len(ordered) - 1)
     low = max(0, math.floor(rank))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from query.labels import METRIC_NAME, Labels
 from query.syntax import Aggregation, Binary, BinaryOp, Grouping, Matching, Side
 from tests.support.slow_promql.floats import (
-    Refused,
+    RefusedError,
     divide,
     highest,
     lowest,
@@ -71,7 +71,7 @@ def with_label(labels: Labels, name: str, value: str) -> Labels:
 
 def unique(vector: Vector) -> Vector:
     if len({labels for labels, _ in vector}) != len(vector):
-        raise Refused("vector cannot contain metrics with the same labelset")
+        raise RefusedError("vector cannot contain metrics with the same labelset")
     return vector
 
 
@@ -107,9 +107,9 @@ def aggregated(node: Aggregation, vector: Vector, parameter: float | str | None)
     result: Vector = []
     if isinstance(parameter, float) and node.op in {"topk", "bottomk"}:
         if math.isnan(parameter):
-            raise Refused("parameter value is NaN")
+            raise RefusedError("parameter value is NaN")
         if abs(parameter) >= 2**63:
-            raise Refused("scalar parameter overflows int64")
+            raise RefusedError("scalar parameter overflows int64")
     for key, elements in groups.items():
         values = [value for _, value in elements]
         if node.op in _FOLDS:
@@ -136,7 +136,7 @@ def _extreme(elements: Vector, k: int, *, descending: bool) -> Vector:
 
 def _counted(label: str, key: Labels, values: Sequence[float]) -> Vector:
     if not label:
-        raise Refused(f"invalid label name {label!r}")
+        raise RefusedError(f"invalid label name {label!r}")
     counts: dict[Labels, float] = {}
     for value in values:
         labels = with_label(key, label, plain(value))
@@ -175,7 +175,7 @@ def joined(node: Binary, left: Vector, right: Vector) -> Vector:
     for element in one:
         key = signature(matching, element[0])
         if key in partners:
-            raise Refused("found duplicate series for the match group")
+            raise RefusedError("found duplicate series for the match group")
         partners[key] = element
     seen: set[Labels] = set()
     result: Vector = []
@@ -184,7 +184,7 @@ def joined(node: Binary, left: Vector, right: Vector) -> Vector:
         if key not in partners:
             continue
         if matching.many is None and key in seen:
-            raise Refused("multiple matches for labels: many-to-one matching must be explicit")
+            raise RefusedError("multiple matches for labels: many-to-one matching must be explicit")
         seen.add(key)
         other_labels, other = partners[key]
         a, b = (other, value) if swapped else (value, other)
@@ -198,10 +198,7 @@ def _result_labels(node: Binary, matching: Matching, labels: Labels, other: Labe
     if node.op in ARITHMETIC or node.return_bool:
         labels = drop(labels, METADATA)
     if matching.many is None:
-        if matching.on:
-            labels = keep(labels, matching.labels)
-        else:
-            labels = drop(labels, matching.labels)
+        labels = keep(labels, matching.labels) if matching.on else drop(labels, matching.labels)
     for name in matching.include:
         labels = with_label(labels, name, dict(other).get(name, ""))
     return labels
