@@ -18,6 +18,7 @@ from query.evaluate.results import QueryResult, result_at, result_of_range, resu
 from query.evaluate.stepped import StepVector
 from query.parser import parse
 from query.queryable import Int64Array, Queryable, Selection
+from query.resolve import depends_on_range, resolve_durations
 from query.syntax import Expr, MatrixSelector, Subquery
 from query.typecheck import type_of
 from query.values import ValueType
@@ -98,7 +99,8 @@ class PromEngine:
     def __init__(self, queryable: Queryable) -> None:
         self._queryable = queryable
         self._labels = LabelWork()
-        self._parsed: dict[str, Expr] = {}
+        self._parsed: dict[str, tuple[Expr, bool]] = {}
+        """Expressions by their text, and whether their durations depend on the query's times."""
 
     def instant(
         self, text: str, at_ms: int, options: QueryOptions = DEFAULT_OPTIONS
@@ -126,7 +128,7 @@ class PromEngine:
     ) -> PreparedQuery:
         """Parse a query and copy the samples that it needs at one instant; raises as `instant` does."""
         times_ms = np.array([at_ms], dtype=np.int64)
-        return self._prepare(text, times_ms, at_ms, options, is_range=False)
+        return self._prepare(text, times_ms, at_ms, options, step_ms=None)
 
     def prepare_range(
         self,
@@ -139,7 +141,7 @@ class PromEngine:
         """Parse a query and copy the samples that it needs for a range; raises as `instant` does."""
         steps = check_range(start_ms, end_ms, step_ms, options.max_points)
         times_ms = np.arange(steps.start, steps.stop, steps.step, dtype=np.int64)
-        return self._prepare(text, times_ms, end_ms, options, is_range=True)
+        return self._prepare(text, times_ms, end_ms, options, step_ms=step_ms)
 
     def _prepare(
         self,
@@ -148,16 +150,18 @@ class PromEngine:
         end_ms: int,
         options: QueryOptions,
         *,
-        is_range: bool,
+        step_ms: int | None,
     ) -> PreparedQuery:
+        """Prepare a range query, or without `step_ms` an instant one."""
         budget = Budget(
             max_samples=options.max_samples,
             timeout_s=options.timeout_s,
             clock=options.clock,
             is_canceled=options.is_canceled,
         )
-        expr = self._parse(text)
-        if is_range:
+        range_ms = end_ms - int(times_ms[0])
+        expr = self._parse(text, step_ms=step_ms or 0, range_ms=range_ms)
+        if step_ms is not None:
             _check_range_type(expr)
         times = Times(
             start_ms=int(times_ms[0]),
@@ -183,15 +187,24 @@ class PromEngine:
         )
         samples = sum(int(one.counts.sum()) for one in selections.values())
         return PreparedQuery(
-            expr, context, Evaluator(selections, times), samples=samples, is_range=is_range
+            expr,
+            context,
+            Evaluator(selections, times),
+            samples=samples,
+            is_range=step_ms is not None,
         )
 
-    def _parse(self, text: str) -> Expr:
-        expr = self._parsed.get(text)
-        if expr is None:
+    def _parse(self, text: str, *, step_ms: int, range_ms: int) -> Expr:
+        found = self._parsed.get(text)
+        if found is None:
+            expr = parse(text)
+            found = expr, depends_on_range(expr)
             if len(self._parsed) >= MAX_PARSED:
                 self._parsed.clear()
-            expr = self._parsed[text] = parse(text)
+            self._parsed[text] = found
+        expr, depends = found
+        if depends:
+            return resolve_durations(text, expr, step_ms=step_ms, range_ms=range_ms)
         return expr
 
 

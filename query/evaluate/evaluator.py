@@ -16,7 +16,13 @@ from query.evaluate.distinct import distinct
 from query.evaluate.instant_functions import INSTANT_FUNCTIONS
 from query.evaluate.joining import is_stale, join_rows, number_labels
 from query.evaluate.plan import Times
-from query.evaluate.range_calls import absent_over_time, call_range_function
+from query.evaluate.range_calls import (
+    absent_over_time,
+    call_range_function,
+    map_windows,
+    spread,
+)
+from query.evaluate.reaching import interpolated
 from query.evaluate.samples import Range, Series, from_steps
 from query.evaluate.stepped import StepScalar, StepVector
 from query.queryable import Int64Array, Selection
@@ -27,6 +33,7 @@ from query.syntax import (
     Expr,
     MatrixSelector,
     NumberLiteral,
+    Reach,
     StringLiteral,
     Subquery,
     Unary,
@@ -62,6 +69,8 @@ class Evaluator:
                 return StepScalar(values=np.full(len(context.times_ms), expr.value))
             case StringLiteral():
                 return expr.value
+            case VectorSelector(reach=Reach.SMOOTHED):
+                return self._smoothed(expr, context)
             case VectorSelector():
                 return self._sampled(expr, context).vector
             case Call():
@@ -81,7 +90,9 @@ class Evaluator:
             selector = expr.selector
             ends_ms = self._times.shifted(context.times_ms, selector.at, selector.offset_ms)
             series = self._series(selector, context)
+            reach = self._times.reach(selector.reach)
         else:
+            reach = (0, 0)
             ends_ms = self._times.shifted(context.times_ms, expr.at, expr.offset_ms)
             series = self._substeps(expr, ends_ms, context)
         return Range(
@@ -89,6 +100,8 @@ class Evaluator:
             start_ms=ends_ms - expr.range_ms,
             end_ms=ends_ms,
             at_ms=context.times_ms if len(ends_ms) > 1 else context.times_ms[:1],
+            before_ms=reach[0],
+            after_ms=reach[1],
         )
 
     # -- selectors ---------------------------------------------------------------------------------
@@ -135,6 +148,19 @@ class Evaluator:
             present=np.broadcast_to(present.T, shape),
         )
         return Sampled(vector, np.broadcast_to(times_ms.T, shape))
+
+    def _smoothed(self, selector: VectorSelector, context: Context) -> StepVector:
+        """Return the values of each series interpolated at each step."""
+        at_ms = self._times.shifted(context.times_ms, selector.at, selector.offset_ms)
+        samples = Range(
+            series=self._series(selector, context).without_stale(),
+            start_ms=at_ms,
+            end_ms=at_ms,
+            at_ms=at_ms,
+            before_ms=self._times.lookback_ms,
+            after_ms=self._times.lookback_ms,
+        )
+        return spread(context, map_windows(context, samples, interpolated))
 
     def _substeps(self, subquery: Subquery, ends_ms: Int64Array, context: Context) -> Series:
         """Return the values of a subquery's expression as samples."""

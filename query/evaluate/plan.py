@@ -17,6 +17,7 @@ from query.syntax import (
     Call,
     Expr,
     MatrixSelector,
+    Reach,
     Subquery,
     Unary,
     VectorSelector,
@@ -76,6 +77,11 @@ class Times:
             )
         return steps
 
+    def reach(self, reach: Reach | None) -> tuple[int, int]:
+        """Return how far before and after its range a selector takes samples."""
+        before_ms = self.lookback_ms if reach is not None else 0
+        return before_ms, self.lookback_ms if reach is Reach.SMOOTHED else 0
+
     def _pinned(self, at: At) -> int:
         match at:
             case AtEdge.START:
@@ -105,10 +111,13 @@ def _collect(
     match expr:
         case VectorSelector():
             first_ms, last_ms = times.bounds(steps, expr.at, expr.offset_ms)
-            found.append((expr, Interval(first_ms - times.lookback_ms, last_ms)))
+            after_ms = times.lookback_ms if expr.reach is Reach.SMOOTHED else 0
+            found.append((expr, Interval(first_ms - times.lookback_ms, last_ms + after_ms)))
         case MatrixSelector(selector=selector):
             first_ms, last_ms = times.bounds(steps, selector.at, selector.offset_ms)
-            found.append((selector, Interval(first_ms - expr.range_ms, last_ms)))
+            before_ms, after_ms = times.reach(selector.reach)
+            first_ms -= expr.range_ms + before_ms
+            found.append((selector, Interval(first_ms, last_ms + after_ms)))
         case Subquery():
             substeps = times.substeps(expr, *times.bounds(steps, expr.at, expr.offset_ms))
             if substeps:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from query.evaluate import over_time, rates, trends
+from query.errors import QueryError
+from query.evaluate import over_time, rates, reaching, trends
 from query.evaluate.context import Context
 from query.evaluate.distinct import distinct
 from query.evaluate.rates import Results
@@ -16,17 +17,21 @@ from query.evaluate.samples import Range
 from query.evaluate.stepped import StepScalar, StepVector
 from query.labels import METRIC_NAME, Labels
 from query.queryable import Float64Array
-from query.syntax import Call
+from query.syntax import Call, MatrixSelector, Reach
 from query.text import Span
 
 COUNTER_SUFFIXES = ("_total", "_sum", "_count", "_bucket")
+
+
+Kernel = Callable[..., Results]
+"""Takes Windows and then one float64[k] for each parameter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RangeFunction:
     """A function over windows."""
 
-    kernel: Callable[..., Results]  # takes Windows and then one float64[k] for each parameter
+    kernel: Kernel
     keeps_name: bool = False
     wants_counter: bool = False
     """Whether a metric whose name is no counter's earns an info."""
@@ -59,6 +64,23 @@ RANGE_FUNCTIONS: Mapping[str, RangeFunction] = {
 """Every function over a range but `absent_over_time`, which is about all series at once."""
 
 
+REACHING: Mapping[Reach, Mapping[str, Kernel]] = {
+    Reach.ANCHORED: {
+        "changes": lambda w: reaching.anchored_events(w, rates.changes_in(w)),
+        "delta": lambda w: reaching.anchored(w, is_counter=False),
+        "increase": lambda w: reaching.anchored(w, is_counter=True),
+        "rate": lambda w: rates.per_second(w, reaching.anchored(w, is_counter=True)),
+        "resets": lambda w: reaching.anchored_events(w, rates.drops_in(w)),
+    },
+    Reach.SMOOTHED: {
+        "delta": lambda w: reaching.smoothed(w, is_counter=False),
+        "increase": lambda w: reaching.smoothed(w, is_counter=True),
+        "rate": lambda w: rates.per_second(w, reaching.smoothed(w, is_counter=True)),
+    },
+}
+"""The functions that know what to do with samples beyond the edges."""
+
+
 def call_range_function(
     context: Context, call: Call, samples: Range, parameters: Sequence[StepScalar]
 ) -> StepVector:
@@ -66,11 +88,23 @@ def call_range_function(
 
     Raises:
         SameLabelsError: Two series have equal labels without their names.
-        QueryError: The budget is used up.
+        QueryError: The function does not go with `anchored` or `smoothed`, or the budget is used up.
     """
     function = RANGE_FUNCTIONS[call.name]
     if function.wants_share:
         warn_of_quantiles(context, parameters[0].values, call.args[0].span)
+    vector = map_windows(context, samples, _kernel(call, function), parameters)
+    if function.wants_counter:
+        _inform_of_gauges(context, vector, call.args[-1].span)
+    if not function.keeps_name:
+        vector = context.without_name(vector)
+    return spread(context, distinct(vector, context.labels, merge=False))
+
+
+def map_windows(
+    context: Context, samples: Range, kernel: Kernel, parameters: Sequence[StepScalar] = ()
+) -> StepVector:
+    """Return what `kernel` makes of each window, under the series' own labels."""
     steps, series = len(samples.end_ms), samples.series
     values = np.zeros(steps * series.number)
     present = np.zeros(steps * series.number, dtype=np.bool_)
@@ -78,19 +112,31 @@ def call_range_function(
         context.budget.check()
         step = np.arange(place.start, place.stop) // series.number if parameters else None
         arguments = [parameter.values[step] for parameter in parameters]
-        values[place], present[place] = function.kernel(windows, *arguments)
+        values[place], present[place] = kernel(windows, *arguments)
     shape = (steps, series.number)
-    vector = StepVector(
+    return StepVector(
         labels=series.labels,
         values=values.reshape(shape).T,
         present=present.reshape(shape).T,
         drops_name=series.drops_name,
     )
-    if function.wants_counter:
-        _inform_of_gauges(context, vector, call.args[-1].span)
-    if not function.keeps_name:
-        vector = context.without_name(vector)
-    return spread(context, distinct(vector, context.labels, merge=False))
+
+
+def _kernel(call: Call, function: RangeFunction) -> Kernel:
+    """Return what the function does, as far as its range reaches.
+
+    Raises:
+        QueryError: It does not go with `anchored` or `smoothed`.
+    """
+    for argument in call.args:
+        if isinstance(argument, MatrixSelector) and (reach := argument.selector.reach):
+            kernels = REACHING[reach]
+            if call.name not in kernels:
+                raise QueryError(
+                    f"{reach} modifier can only be used with: {', '.join(kernels)} - not with {call.name}"
+                )
+            return kernels[call.name]
+    return function.kernel
 
 
 def absent_over_time(context: Context, samples: Range, labels: Labels) -> StepVector:

@@ -24,8 +24,13 @@ class Results(NamedTuple):
 
 def rate(windows: Windows) -> Results:
     """Return the increase per second of each window's nominal length."""
-    values, present = increase(windows)
-    return Results(values / ((windows.end_ms - windows.start_ms) / 1000.0), present)
+    return per_second(windows, increase(windows))
+
+
+def per_second(windows: Windows, results: Results) -> Results:
+    """Return `results` divided by each window's nominal length in seconds."""
+    seconds = (windows.end_ms - windows.start_ms) / 1000.0
+    return Results(results.values / seconds, results.present)
 
 
 def increase(windows: Windows) -> Results:
@@ -60,14 +65,25 @@ def idelta(windows: Windows) -> Results:
 
 def resets(windows: Windows) -> Results:
     """Return how often a value is smaller than the one before it."""
-    drops = windows.values[1:] < windows.values[:-1]
-    return _counted(windows, drops)
+    return _counted(windows, drops_in(windows))
 
 
 def changes(windows: Windows) -> Results:
     """Return how often a value differs from the one before it; NaN after NaN does not."""
+    return _counted(windows, changes_in(windows))
+
+
+def drops_in(windows: Windows) -> BoolArray:
+    """Return bool[w - 1, k]: which values are smaller than the one before, undefined where they are."""
+    smaller: BoolArray = windows.values[1:] < windows.values[:-1]
+    return smaller
+
+
+def changes_in(windows: Windows) -> BoolArray:
+    """Return bool[w - 1, k]: which values differ from the one before, undefined where they are."""
     before, after = windows.values[:-1], windows.values[1:]
-    return _counted(windows, (before != after) & ~(np.isnan(before) & np.isnan(after)))
+    different: BoolArray = (before != after) & ~(np.isnan(before) & np.isnan(after))
+    return different
 
 
 def _counted(windows: Windows, events: BoolArray) -> Results:
@@ -79,7 +95,7 @@ def _counted(windows: Windows, events: BoolArray) -> Results:
 
 def _lost_at_resets(windows: Windows) -> Float64Array | None:
     """Return what counters had reached when they began anew, or None if none did."""
-    drops = windows.values[1:] < windows.values[:-1]
+    drops = drops_in(windows)
     if not drops.any():
         return None
     if not windows.is_full:

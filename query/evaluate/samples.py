@@ -140,13 +140,17 @@ class Range:
     """A range vector: n series and, for each of s steps, a window over them."""
 
     series: Series
-    """Without stale markers; all samples are in (start of the first window, end of the last]."""
+    """Without stale markers; all samples are in (start of the first window - before, end of the last + after]."""
     start_ms: Int64Array
     """int64[s], ascending."""
     end_ms: Int64Array
     """int64[s], ascending."""
     at_ms: Int64Array
     """int64[s]: the steps' own times."""
+    before_ms: int = 0
+    """How far before its start a window takes samples."""
+    after_ms: int = 0
+    """How far after its end a window takes samples."""
 
     def windows(self) -> Iterator[Block]:
         """Yield all windows, as many at once as a kernel works on well."""
@@ -157,8 +161,9 @@ class Range:
 
     def bounds(self) -> tuple[Int64Array, Int64Array]:
         """Return int64[s, n]: the number of each window's first sample, and of the one behind its last."""
-        edges = {"from_ms": int(self.start_ms[0]), "to_ms": int(self.end_ms[-1])}
-        return self.series.until(self.start_ms, **edges), self.series.until(self.end_ms, **edges)
+        first_ms, last_ms = self.start_ms - self.before_ms, self.end_ms + self.after_ms
+        edges = {"from_ms": int(first_ms[0]), "to_ms": int(last_ms[-1])}
+        return self.series.until(first_ms, **edges), self.series.until(last_ms, **edges)
 
     def repeated(self, at_ms: Int64Array) -> Range:
         """Return the one window of all steps as a window of each."""
