@@ -21,8 +21,8 @@ from daemon.scaler.decision import (
 )
 from daemon.scaler.keys import MetadataError
 from daemon.scaler.metadata import Trigger, parse_metadata
-from query.scaling import Answer, Question
 from query.errors import QueryError
+from query.scaling import Answer, Question
 
 MEMO_MS: Final = 100
 """GetMetrics and IsActive of one poll come about 1 ms apart and speak of one instant (keda.md 6.5.10)."""

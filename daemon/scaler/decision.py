@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 
 from daemon.scaler.metadata import MAX_NUMBER, Trigger
 from query.durations import format_duration
-from query.scaling import Answer
 from query.estimator import round_down
+from query.scaling import Answer
 from query.values import OverTime
 
 REPORT_INTERVALS: Final = 4

@@ -26,8 +26,8 @@ from daemon.scaler.keys import (
 )
 from query.dialect import Dialect, SimpleQuery, parse_metric_query, simple_form
 from query.durations import parse_duration_ms
-from query.scaling import Question
 from query.errors import QueryError, QueryTextError
+from query.scaling import Question
 from query.text import caret_lines, nearest
 from query.values import OverTime
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from query.dialect import SimpleQuery, parse_metric_query, simple_form
-from query.scaling import Answer, Engine, Part, Question
 from query.errors import QueryError
 from query.labels import Labels
+from query.scaling import Answer, Engine, Part, Question
 from query.values import OverTime
 from tests.support.selections import FixedQueryable, Row, Sender, ms
 

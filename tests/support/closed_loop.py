@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from query.dialect import parse_metric_query, simple_form
-from query.scaling import Engine, Question
 from query.estimator import round_down
+from query.scaling import Engine, Question
 from query.store.store import Series, Store, StoreSettings
 from query.values import OverTime
 
