@@ -15,21 +15,26 @@ import structlog
 
 from daemon.clock import Clock, Sleep, system_clock
 from daemon.config.health_check import HealthCheckConfig
+from daemon.config.http_api import HttpApiConfig
 from daemon.config.keda_scaler import KedaScalerConfig
 from daemon.config.load import LoadedConfig
 from daemon.config.opencensus import OpenCensusConfig
+from daemon.config.prometheusremotewrite import PrometheusRemoteWriteConfig
 from daemon.config.windows import WindowsConfig
 from daemon.exporters.windows import Windows
 from daemon.pipeline import build_pipelines
 from daemon.scaler.service import KedaScaler
-from daemon.telemetry import SelfMetrics, configure_logs, supervise
+from daemon.telemetry import Counters, SelfMetrics, configure_logs, supervise
 from daemon.web.health import HealthCheck
+from daemon.web.http_api import HttpApi
 from daemon.web.metrics import MetricsPage
+from daemon.web.remote_write import RemoteWrite
 from query.scaling import Answer, Engine, Question
 from query.store.store import COUNTERS, Store, StoreSettings
 from receivers.consumer import Consumer
 from receivers.errors import ReceiverError
 from receivers.opencensus.server import OpenCensusServer
+from receivers.prometheusremotewrite.receiver import RemoteWriteReceiver
 
 log = structlog.get_logger(__name__)
 
@@ -153,13 +158,17 @@ class App:
             extension = config.extensions[name]
             if isinstance(extension, KedaScalerConfig):
                 parts[name] = self._scaler = self._build_scaler(extension)
+            elif isinstance(extension, HttpApiConfig):
+                parts[name] = self._build_http_api(extension)
             elif isinstance(extension, HealthCheckConfig):
                 parts[name] = HealthCheck(extension, self._missing)
         endpoint = config.service.telemetry.metrics.endpoint
         if endpoint is not None:
             parts["telemetry"] = MetricsPage(endpoint, self.metrics)
         for name, consumer in self._consumers.items():
-            parts[name] = self._build_receiver(name, config.receivers[name], consumer)
+            receiver = config.receivers[name]
+            if isinstance(receiver, OpenCensusConfig):
+                parts[name] = self._build_receiver(name, receiver, consumer)
         return parts
 
     def _build_scaler(self, config: KedaScalerConfig) -> KedaScaler:
@@ -177,6 +186,41 @@ class App:
             ),
         )
 
+    def _build_http_api(self, config: HttpApiConfig) -> HttpApi:
+        return HttpApi(
+            config,
+            self.store,
+            _Asked(self.engine, self.windows),
+            self._clock,
+            retention_ms=self._windows_config.retention,
+            settle_for_ms=self._windows_config.settle_for,
+            remote_write=self._build_remote_write(),
+            asked=self.windows.asked,
+            count=self.metrics.counters(
+                "tallyd_http_api_answers", "Answers of the HTTP API", label="status"
+            ),
+        )
+
+    def _build_remote_write(self) -> RemoteWrite | None:
+        """Return what takes remote write, if a pipeline wants it; there is one at most."""
+        for name, consumer in self._consumers.items():
+            config = self._config.receivers[name]
+            if isinstance(config, PrometheusRemoteWriteConfig):
+                max_bytes = config.max_recv_msg_size_mib * _MIB
+                count = self._irregularities(name)
+                receiver = RemoteWriteReceiver(
+                    consumer, self.windows, self._clock, count, max_request_bytes=max_bytes
+                )
+                return RemoteWrite(receiver, max_bytes)
+        return None
+
+    def _irregularities(self, receiver: str) -> Counters:
+        return self.metrics.counters(
+            "tallyd_receiver_irregularities",
+            "What a receiver did not hand on as it came",
+            receiver=receiver,
+        )
+
     def _build_receiver(
         self, name: str, config: OpenCensusConfig, consumer: Consumer
     ) -> OpenCensusServer:
@@ -185,11 +229,7 @@ class App:
             consumer,
             self.windows,
             self._clock,
-            self.metrics.counters(
-                "tallyd_receiver_irregularities",
-                "What a receiver did not hand on as it came",
-                receiver=name,
-            ),
+            self._irregularities(name),
             max_recv_msg_size_bytes=config.max_recv_msg_size_mib * _MIB,
         )
         self.metrics.gauge(

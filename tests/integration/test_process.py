@@ -29,7 +29,7 @@ from tests.support.running_app import WALKTHROUGH_FILTER, connect, on_loopback
 pytestmark = pytest.mark.integration
 
 UNIT_S = 10.0
-COMPONENTS = {"opencensus", "keda_scaler", "health_check", "telemetry"}
+COMPONENTS = {"opencensus", "keda_scaler", "http_api", "health_check", "telemetry"}
 
 
 @dataclass
