@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,9 +14,13 @@ from query.store.rows import RowTable
 from query.store.senders import SenderTable
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Matched:
-    """What does not change between two questions while no series comes or goes."""
+    """What does not change between two questions while no series comes or goes.
+
+    Some rows may have no samples in the range of a question. They stay the same ones from question to question, and so
+    do the labels of the others, which those who ask keep work on label sets by.
+    """
 
     rows: Int64Array
     labels: tuple[Labels, ...]
@@ -24,6 +29,15 @@ class Matched:
     sender_names: tuple[str, ...]
     sender_index: Int64Array
     """int64[n]: into the two above."""
+    kept: tuple[BoolArray, tuple[Labels, ...]] | None = None
+    """The rows that were left of the last question that did not get all, and their labels."""
+
+    def labels_of(self, keep: BoolArray) -> tuple[Labels, ...]:
+        """Return the labels of the rows in `keep`: the same object if it is asked again."""
+        if self.kept is None or not np.array_equal(self.kept[0], keep):
+            rows = np.flatnonzero(keep).tolist()
+            self.kept = keep, tuple([self.labels[row] for row in rows])
+        return self.kept[1]
 
 
 def describe(rows: Int64Array, table: RowTable, senders: SenderTable) -> Matched:
@@ -70,7 +84,7 @@ def read(
     )
     keep = live.take(matched.sender_index)
     keep |= samples.counts > 0
-    return selection if keep.all() else _only(selection, keep)
+    return selection if keep.all() else _only(selection, keep, matched.labels_of(keep))
 
 
 def label_sets(matched: Matched, rings: Rings, *, start_ms: int, end_ms: int) -> list[Labels]:
@@ -84,19 +98,20 @@ def label_sets(matched: Matched, rings: Rings, *, start_ms: int, end_ms: int) ->
     return [matched.labels[i] for i in np.flatnonzero(within).tolist()]
 
 
-def _only(selection: Selection, keep: BoolArray) -> Selection:
+def _only(selection: Selection, keep: BoolArray, labels: Sequence[Labels]) -> Selection:
     """Return the rows of `selection` that `keep` names, and their senders."""
-    index = selection.sender_index[keep]
+    rows = np.flatnonzero(keep)
+    index = selection.sender_index[rows]
     used = np.zeros(len(selection.senders.names), dtype=np.bool_)
     used[index] = True
     renumbered = np.cumsum(used) - 1
-    names, labels = selection.senders.names, selection.labels
+    names = selection.senders.names
     return Selection(
-        labels=[labels[i] for i in np.flatnonzero(keep).tolist()],
-        times_ms=selection.times_ms[keep],
-        values=selection.values[keep],
-        counts=selection.counts[keep],
-        start_ms=selection.start_ms[keep],
+        labels=labels,
+        times_ms=selection.times_ms.T.take(rows, axis=1).T,
+        values=selection.values.T.take(rows, axis=1).T,
+        counts=selection.counts[rows],
+        start_ms=selection.start_ms[rows],
         sender_index=renumbered[index],
         senders=Senders(
             names=[names[i] for i in np.flatnonzero(used).tolist()],
