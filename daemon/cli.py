@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # What a command needs is imported inside it: --help and --version answer at once.
 
 OK, FAILED, BAD_CONFIGURATION = 0, 1, 2
+DEFAULT_URL = "http://localhost:9090"
 
 _ABOUT = """\
 tallyd receives the metrics that Dapr sidecars push and answers KEDA's scaling
@@ -31,9 +32,11 @@ examples:
                                       check it, every mistake with line and column
   tallyd explain --config tallyd.yaml 'sum(runtime_service_invocation_req_recv_total)'
                                       what it keeps, and how that answer comes about
+  tallyd query 'sum(rate(runtime_service_invocation_req_recv_total[1m]))'
+                                      ask the one that runs
 
-Without --config: receivers on 55678 (OpenCensus), KEDA scaler on 4318, health
-on 13133, self-metrics on 8888. config.example.yaml explains every setting.
+Without --config: receivers on 55678 (OpenCensus), KEDA scaler on 4318, HTTP API on
+9090, health on 13133, self-metrics on 8888. config.example.yaml explains every setting.
 
 exit codes: 0 ok, 1 failed, 2 bad configuration or wrong arguments
 """
@@ -50,6 +53,11 @@ Play a recorded session of real sidecars through a configuration, in this proces
 and without sockets, and show: each metric, kept or dropped and by which condition;
 what was understood of a metricQuery; the series and their parts of the answer; what
 KEDA would be told. Without METRIC_QUERY: the question of the Dapr walk-through.
+"""
+_QUERY = """\
+Ask a running tallyd, or any Prometheus, and show the answer: a table, charts for a
+--range, or the JSON itself. Times are Unix seconds, RFC 3339, now, or before now:
+--at=-30s, --range=-5m,now,15s.
 """
 
 
@@ -104,6 +112,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_explain_arguments(
         _add_command(commands, "explain", "show how an answer comes about", _EXPLAIN, _explain)
     )
+    query = _add_command(
+        commands, "query", "ask a running tallyd", _QUERY, _query, configured=False
+    )
+    _add_query_arguments(query)
     return parser
 
 
@@ -113,6 +125,8 @@ def _add_command(
     summary: str,
     description: str,
     command: Callable[[argparse.Namespace], int],
+    *,
+    configured: bool = True,
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(
         name,
@@ -120,7 +134,8 @@ def _add_command(
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_config_argument(parser)
+    if configured:
+        add_config_argument(parser)
     parser.set_defaults(command=command)
     return parser
 
@@ -142,6 +157,15 @@ def _add_explain_arguments(parser: argparse.ArgumentParser) -> None:
         help="any other key of a trigger's metadata, such as clampMax=10 or queryRef=NAME; repeatable",
     )
     add("--json", action="store_true", help="one JSON object (keys: daemon/explain/document.py)")
+
+
+def _add_query_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("expr", metavar="EXPR", help="PromQL")
+    add("--url", metavar="URL", default=DEFAULT_URL, help=f"whom to ask (default: {DEFAULT_URL})")
+    add("--at", metavar="TIME", help="evaluation time (default: now)")
+    add("--range", metavar="FROM,TO,STEP", help="ask for many times; shown as charts")
+    add("--json", action="store_true", help="the answer as the server gave it")
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -168,6 +192,12 @@ def _explain(args: argparse.Namespace) -> int:
     from daemon.explain.command import run_explain  # noqa: PLC0415
 
     return run_explain(args, load(args))
+
+
+def _query(args: argparse.Namespace) -> int:
+    from daemon.query_command.command import run_query  # noqa: PLC0415
+
+    return run_query(args)
 
 
 def _summary(path: Path | None, loaded: LoadedConfig) -> str:
