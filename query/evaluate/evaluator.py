@@ -127,9 +127,9 @@ class Evaluator:
         at_ms = self._times.shifted(context.times_ms, selector.at, selector.offset_ms)
         lookback_ms = self._times.lookback_ms
         series = self._series(selector, context)
-        until = series.until(at_ms, from_ms=int(at_ms[0]) - lookback_ms, to_ms=int(at_ms[-1]))
         steps, number = len(context.times_ms), series.number
         context.budget.take_samples(steps * number)
+        until = series.until(at_ms)
         if not series.values.size:
             nothing = np.zeros((number, steps))
             vector = StepVector(

@@ -15,6 +15,7 @@ from query.queryable import BoolArray, Float64Array, Int64Array
 
 BLOCK_CELLS = 65_536
 """Samples that a kernel works on at once: its intermediate arrays then stay in the processor's cache."""
+_MAX = 2**62
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -28,30 +29,38 @@ class Series:
     """float64[m, n]: as `times_ms`; stale markers included, by their bit pattern."""
     counts: Int64Array
     """int64[n]"""
-    drops_name: bool = False
+    drops_name: bool | BoolArray = False
 
     @property
     def number(self) -> int:
         """How many series there are."""
         return len(self.counts)
 
-    def until(self, times_ms: Int64Array, *, from_ms: int, to_ms: int) -> Int64Array:
+    def until(self, times_ms: Int64Array) -> Int64Array:
         """Return int64[s, n]: how many samples each series has until each of the ascending `times_ms`.
 
-        All samples are in (from_ms, to_ms]. One sorted list holds all series' samples, one series behind the other,
-        so that one binary search finds them all.
+        One sorted list holds all series' samples, one series behind the other, so that one binary search finds them
+        all. Where the list's numbers would be too large, as the samples span millennia, each step looks at each sample.
         """
         depth, number = self.times_ms.shape
-        if len(times_ms) and times_ms[0] >= to_ms:
+        behind = np.arange(depth)[:, np.newaxis] >= self.counts
+        first_ms = int(np.where(behind, _MAX, self.times_ms).min(initial=_MAX))
+        last_ms = int(np.where(behind, -_MAX, self.times_ms).max(initial=-_MAX))
+        if first_ms > last_ms:
+            return np.zeros((len(times_ms), number), dtype=np.int64)
+        if times_ms[0] >= last_ms:
             return np.broadcast_to(self.counts, (len(times_ms), number))
-        stride = to_ms - from_ms + 2
-        behind = np.arange(depth) >= self.counts[:, np.newaxis]
-        keys = np.where(behind, stride - 1, self.times_ms.T - from_ms)
+        stride = last_ms - first_ms + 2
+        if stride > _MAX // number:
+            counts = [np.count_nonzero(~behind & (self.times_ms <= at), axis=0) for at in times_ms]
+            return np.array(counts)
         shift = np.arange(number, dtype=np.int64)
-        keys += (shift * stride)[:, np.newaxis]
-        wanted = np.clip(times_ms - from_ms, 0, stride - 2)[:, np.newaxis] + shift * stride
-        found = np.searchsorted(keys.ravel(), wanted.ravel(), side="right").reshape(wanted.shape)
-        until: Int64Array = found - shift * depth
+        keys = np.where(behind, stride - 1, self.times_ms - first_ms) + shift * stride
+        wanted = np.clip(times_ms, first_ms - 1, last_ms) - first_ms
+        found = np.searchsorted(
+            keys.T.ravel(), (wanted[:, np.newaxis] + shift * stride).ravel(), side="right"
+        )
+        until: Int64Array = found.reshape(len(times_ms), number) - shift * depth
         return until
 
     def without_stale(self) -> Series:
@@ -140,7 +149,7 @@ class Range:
     """A range vector: n series and, for each of s steps, a window over them."""
 
     series: Series
-    """Without stale markers; all samples are in (start of the first window - before, end of the last + after]."""
+    """Without stale markers. All samples are in (start of the first window - before, end of the last + after]."""
     start_ms: Int64Array
     """int64[s], ascending."""
     end_ms: Int64Array
@@ -161,9 +170,10 @@ class Range:
 
     def bounds(self) -> tuple[Int64Array, Int64Array]:
         """Return int64[s, n]: the number of each window's first sample, and of the one behind its last."""
-        first_ms, last_ms = self.start_ms - self.before_ms, self.end_ms + self.after_ms
-        edges = {"from_ms": int(first_ms[0]), "to_ms": int(last_ms[-1])}
-        return self.series.until(first_ms, **edges), self.series.until(last_ms, **edges)
+        series = self.series
+        return series.until(self.start_ms - self.before_ms), series.until(
+            self.end_ms + self.after_ms
+        )
 
     def repeated(self, at_ms: Int64Array) -> Range:
         """Return the one window of all steps as a window of each."""
