@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from query.errors import BadQueryError
 from query.evaluate.annotations import Annotations
 from query.evaluate.context import Budget, Context
-from query.evaluate.distinct import distinct
+from query.evaluate.delayed_names import drop_delayed_names
 from query.evaluate.evaluator import Evaluator
 from query.evaluate.label_work import LabelWork
 from query.evaluate.plan import Interval, Times, needed_samples
@@ -86,10 +86,8 @@ class PreparedQuery:
         if isinstance(self.expr, MatrixSelector | Subquery):
             return result_of_range(context, self._evaluator.range_vector(self.expr, context))
         value = self._evaluator.evaluate(self.expr, context)
-        if isinstance(value, StepVector) and value.drops_name:
-            nameless = context.labels.without_metadata(value.labels)
-            value = replace(value, labels=nameless, drops_name=False)
-            value = distinct(value, context.labels, merge=True)
+        if isinstance(value, StepVector):
+            value = drop_delayed_names(value, context.labels)
         return result_over(context, value) if self._is_range else result_at(context, value)
 
 

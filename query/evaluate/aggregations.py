@@ -10,6 +10,7 @@ import numpy as np
 
 from query.errors import QueryError
 from query.evaluate.context import Context
+from query.evaluate.delayed_names import group_drops
 from query.evaluate.group_folds import fold_groups
 from query.evaluate.group_ranks import quantile_groups, rank_extremes, warn_of_quantiles
 from query.evaluate.grouping import Groups, IndexArray, find_groups, group_keys
@@ -81,7 +82,10 @@ def aggregate_steps(
     else:
         values, present = fold_groups(aggregation.op, groups, vector.values, vector.present)
     return StepVector(
-        labels=groups.labels, values=values, present=present, drops_name=vector.drops_name
+        labels=groups.labels,
+        values=values,
+        present=present,
+        drops_name=group_drops(vector, groups),
     )
 
 
@@ -93,12 +97,7 @@ def _extremes(op: str, groups: Groups, vector: StepVector, param: StepScalar) ->
     )
     if rows is None:
         rows = np.flatnonzero(np.logical_or.reduce(chosen, axis=1))
-    return replace(
-        vector,
-        labels=[vector.labels[row] for row in rows.tolist()],
-        values=vector.values[rows],
-        present=chosen[rows],
-    )
+    return replace(vector.rows(rows), present=chosen[rows])
 
 
 def _element_counts(op: str, param: Float64Array, most: int) -> IndexArray:

@@ -93,12 +93,7 @@ def _sorted(vector: StepVector, sign: float) -> StepVector:
         return vector
     rows = vector.present[:, 0].nonzero()[0]
     rows = rows[(sign * vector.values[rows, 0]).argsort(kind="stable")]
-    return replace(
-        vector,
-        labels=[vector.labels[row] for row in rows.tolist()],
-        values=vector.values[rows],
-        present=vector.present[rows],
-    )
+    return vector.rows(rows)
 
 
 CONVERSIONS: dict[str, InstantFunction] = {

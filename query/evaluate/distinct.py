@@ -46,6 +46,7 @@ def distinct(vector: StepVector, work: LabelWork, *, merge: bool) -> StepVector:
     if held.size and held.max() > 1:
         raise SameLabelsError(vector.labels[int(firsts[int(held.max(axis=1).argmax())])])
     rows, steps = np.nonzero(vector.present)
+    drops_name = vector.drops_name
     values = np.zeros((len(firsts), vector.values.shape[1]))
     present = np.zeros(values.shape, dtype=np.bool_)
     values[group[rows], steps] = vector.values[rows, steps]
@@ -54,7 +55,7 @@ def distinct(vector: StepVector, work: LabelWork, *, merge: bool) -> StepVector:
         labels=[vector.labels[row] for row in firsts.tolist()],
         values=values,
         present=present,
-        drops_name=vector.drops_name,
+        drops_name=drops_name if isinstance(drops_name, bool) else drops_name[firsts],
     )
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from query.errors import QueryError
 from query.evaluate.arguments import text_argument, vector_argument
 from query.evaluate.context import Argument, Context, InstantFunction
-from query.evaluate.label_work import without_metadata
+from query.evaluate.delayed_names import drops_of
 from query.evaluate.stepped import StepVector
 from query.evaluate.value_counts import is_label_name, with_label
 from query.labels import METRIC_NAME, Labels
+from query.queryable import BoolArray
 from query.regex import compile_replacement
 from query.syntax import Call
 
@@ -81,15 +84,15 @@ def _relabel(
     new_value: NewValue,
 ) -> StepVector:
     """Return the vector with new labels; a name that is set here is not dropped later."""
-    keeps_name = target == METRIC_NAME and vector.drops_name
 
-    def compute() -> Sequence[Labels]:
+    def compute() -> tuple[Sequence[Labels], BoolArray]:
         made = 0
         relabeled: list[Labels] = []
-        for labels in vector.labels:
+        is_set = np.zeros(len(vector.labels), dtype=np.bool_)
+        for row, labels in enumerate(vector.labels):
             value = new_value(labels)
             if value is None:
-                relabeled.append(without_metadata(labels) if keeps_name else labels)
+                relabeled.append(labels)
                 continue
             made += len(value)
             if len(value) > LONGEST_VALUE or made > MOST_CHARACTERS:
@@ -98,10 +101,14 @@ def _relabel(
                     f"characters, or {MOST_CHARACTERS} in all: use shorter ones"
                 )
             relabeled.append(with_label(labels, target, value))
-        return relabeled
+            is_set[row] = True
+        return relabeled, is_set
 
-    labels = context.labels.remember(vector.labels, (key, keeps_name), compute)
-    return replace(vector, labels=labels, drops_name=vector.drops_name and not keeps_name)
+    labels, is_set = context.labels.remember(vector.labels, key, compute)
+    drops_name = vector.drops_name
+    if target == METRIC_NAME and drops_name is not False:
+        drops_name = drops_of(vector) & ~is_set
+    return replace(vector, labels=labels, drops_name=drops_name)
 
 
 def _value(labels: Labels, name: str) -> str:

@@ -7,6 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from query.evaluate.context import Context
+from query.evaluate.delayed_names import join_drops
+from query.evaluate.distinct import distinct
 from query.evaluate.grouping import IndexArray
 from query.evaluate.matching import find_signatures
 from query.evaluate.stepped import StepVector
@@ -39,24 +41,16 @@ def _groups_present(group: IndexArray, present: BoolArray, number: int) -> BoolA
 
 
 def _joined(context: Context, left: StepVector, right: StepVector) -> StepVector:
-    """Return the elements of both; if only one of them is to lose its name, it does so now."""
-    if left.drops_name != right.drops_name:
-        left, right = (_named(context, side) for side in (left, right))
+    """Return the elements of both; a series that is in one at some steps and in the other at others is one."""
     labels, _ = context.labels.remember(
         left.labels,
         ("joined", id(right.labels)),
         lambda: ((*left.labels, *right.labels), right.labels),
     )
-    return StepVector(
+    joined = StepVector(
         labels=labels,
         values=np.concatenate((left.values, right.values)),
         present=np.concatenate((left.present, right.present)),
-        drops_name=left.drops_name,
+        drops_name=join_drops(left, right),
     )
-
-
-def _named(context: Context, vector: StepVector) -> StepVector:
-    if not vector.drops_name:
-        return vector
-    labels = context.labels.without_metadata(vector.labels)
-    return replace(vector, labels=labels, drops_name=False)
+    return distinct(joined, context.labels, merge=True)

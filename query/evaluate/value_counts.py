@@ -41,9 +41,7 @@ def count_values(
         with_label(groups.labels[group], label, texts[text]) if named else groups.labels[group]
         for group, text in (divmod(element, len(texts)) for element in elements.tolist())
     ]
-    return StepVector(
-        labels=labels, values=counts, present=counts > 0, drops_name=vector.drops_name
-    )
+    return StepVector(labels=labels, values=counts, present=counts > 0)
 
 
 def is_label_name(text: str) -> bool:

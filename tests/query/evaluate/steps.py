@@ -17,6 +17,7 @@ from query.evaluate.aggregations import aggregate_steps
 from query.evaluate.annotations import Annotations
 from query.evaluate.binary_operators import apply_binary
 from query.evaluate.context import Argument, Budget, Context
+from query.evaluate.delayed_names import drop_delayed_names
 from query.evaluate.distinct import distinct
 from query.evaluate.instant_functions import INSTANT_FUNCTIONS
 from query.evaluate.label_work import LabelWork
@@ -92,6 +93,8 @@ def ask(data: StepVector | str, query: str, **options: Any) -> Outcome:
     vector = read_rows(data) if isinstance(data, str) else data
     context = make_context(query, vector.values.shape[1], **options)
     value = evaluate(parse(query), vector, context)
+    if isinstance(value, StepVector):
+        value = drop_delayed_names(value, context.labels)
     rows, order = written(value)
     return Outcome(rows, context.annotations.warnings, context.annotations.infos, order)
 

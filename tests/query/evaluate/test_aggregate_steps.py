@@ -188,13 +188,6 @@ def test_counted_values(value: str, text: str) -> None:
     assert ask(f"v {value}", 'count_values("n", v)').rows == {(("n", text),): [1.0]}
 
 
-def test_a_delayed_name_stays_to_group_by() -> None:
-    """With delayed name removal an aggregation sees the name of what is to lose it, and its result is to lose it too."""
-    data = 'a{i="1"} 1\na{i="2"} 2\nb{i="1"} 4'
-    query = 'sum by (__name__) (abs({__name__=~"a|b"}))'
-    assert ask(data, query.replace("abs", ""), delayed_names=True).rows == expect("a 3\nb 4")
-
-
 NUMBERS = st.sampled_from([0.0, 1.0, -1.0, 2.5, 1e16, -1e16, 0.1, math.inf, -math.inf, math.nan])
 
 

@@ -185,18 +185,6 @@ def test_many_pairs_are_not_listed() -> None:
         ask("\n".join(rows), "a + on() b")
 
 
-def test_delayed_names() -> None:
-    """With delayed name removal `bool` leaves the name to be dropped later, arithmetic drops it at once."""
-    data = 'a{i="1"} 1\nb{i="1"} 2'
-    queries = ["a < bool ignoring(x) b", "a + b", "a < b", "a * 2"]
-    assert [list(ask(data, query, delayed_names=True).rows) for query in queries] == [
-        [((METRIC_NAME, "a"), ("i", "1"))],
-        [(("i", "1"),)],
-        [((METRIC_NAME, "a"), ("i", "1"))],
-        [((METRIC_NAME, "a"), ("i", "1"))],
-    ]
-
-
 OPERATORS: dict[str, Any] = {
     "+": lambda a, b: a + b,
     "-": lambda a, b: a - b,
