@@ -150,7 +150,7 @@ def _counted(label: str, key: Labels, values: Sequence[float]) -> Vector:
 def signature(matching: Matching | None, labels: Labels) -> Labels:
     if matching is not None and matching.on:
         return keep(labels, matching.labels)
-    return drop(labels, METADATA.union(matching.labels if matching else ()))
+    return drop(labels, [*(matching.labels if matching else ()), METRIC_NAME])
 
 
 def combined(op: BinaryOp, matching: Matching | None, left: Vector, right: Vector) -> Vector:
