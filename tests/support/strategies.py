@@ -338,19 +338,42 @@ def _range_texts(draw: st.DrawFn, vectors: st.SearchStrategy[str]) -> str:
 
 
 @st.composite
+def _reaching_texts(draw: st.DrawFn) -> str:
+    selector, modifier = draw(_selector_texts()), draw(st.sampled_from(_MODIFIERS))
+    window, reach = draw(st.sampled_from(_WINDOWS)), draw(st.sampled_from(["anchored", "smoothed"]))
+    if draw(st.integers(0, 5)) == 0:
+        return f"{selector} smoothed{modifier}"
+    function = draw(st.sampled_from(["rate", "increase", "delta", "resets", "changes"]))
+    return f"{function}({selector}[{window}] {reach}{modifier})"
+
+
+@st.composite
 def _vector_texts(draw: st.DrawFn, vectors: st.SearchStrategy[str]) -> str:
     """One operation over vectors."""
     inner, number = draw(vectors), draw(st.sampled_from(["2", "-1.5", "0", "time()", "scalar(g)"]))
     samples = draw(_range_texts(vectors))
     match draw(
         st.sampled_from(
-            ["unary", "range", "fold", "clamp", "scalar", "join", "set", "quantile", "label"]
+            [
+                "unary",
+                "range",
+                "reach",
+                "fold",
+                "clamp",
+                "scalar",
+                "join",
+                "set",
+                "quantile",
+                "label",
+            ]
         )
     ):
         case "unary":
             return f"{draw(st.sampled_from(_UNARY))}({inner})"
         case "range":
             return f"{draw(st.sampled_from(_OF_RANGES))}({samples})"
+        case "reach":
+            return draw(_reaching_texts())
         case "fold":
             return f"{draw(st.sampled_from(_FOLDS))}{draw(st.sampled_from(_CLAUSES))} ({inner})"
         case "clamp":

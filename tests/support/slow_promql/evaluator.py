@@ -15,6 +15,7 @@ from query.syntax import (
     Expr,
     MatrixSelector,
     NumberLiteral,
+    Reach,
     StringLiteral,
     Subquery,
     Unary,
@@ -122,6 +123,8 @@ class SlowPromql:
 
     def _newest(self, selector: VectorSelector, at_ms: int) -> list[tuple[Labels, int, float]]:
         at_ms = self._pinned(selector, at_ms)
+        if selector.reach is Reach.SMOOTHED:
+            return self._smoothed(selector, at_ms)
         found = []
         for labels in self._matched(selector):
             visible = [
@@ -133,13 +136,29 @@ class SlowPromql:
                 found.append((labels, *visible[-1]))
         return found
 
+    def _smoothed(self, selector: VectorSelector, at_ms: int) -> list[tuple[Labels, int, float]]:
+        found = []
+        for labels in self._matched(selector):
+            near = [
+                sample
+                for sample in self._series[labels]
+                if -self._lookback_ms < sample[0] - at_ms <= self._lookback_ms
+                and not is_stale(sample[1])
+            ]
+            if near and near[0][0] <= at_ms:
+                found.append((labels, at_ms, ranges.value_at(near, at_ms)))
+        return found
+
     def _windows(self, expr: Expr, at_ms: int) -> tuple[_Windows, ranges.Window]:
         """Return the samples of each series in the window, and the window."""
         if isinstance(expr, MatrixSelector):
             end_ms = self._pinned(expr.selector, at_ms)
             start_ms = end_ms - expr.range_ms
+            reach = expr.selector.reach
+            first_ms = start_ms - (self._lookback_ms if reach else 0)
+            last_ms = end_ms + (self._lookback_ms if reach is Reach.SMOOTHED else 0)
             windows = [
-                (labels, [s for s in self._series[labels] if start_ms < s[0] <= end_ms])
+                (labels, [s for s in self._series[labels] if first_ms < s[0] <= last_ms])
                 for labels in self._matched(expr.selector)
             ]
             windows = [(k, [s for s in found if not is_stale(s[1])]) for k, found in windows]
@@ -208,9 +227,16 @@ class SlowPromql:
         which = next(i for i, a in enumerate(node.args) if isinstance(a, MatrixSelector | Subquery))
         windows, window = self._windows(node.args[which], at_ms)
         others = [self._number(a, at_ms) for i, a in enumerate(node.args) if i != which]
+        argument = node.args[which]
+        reach = argument.selector.reach if isinstance(argument, MatrixSelector) else None
+        if reach is not None and name not in ranges.REACHING[reach]:
+            raise RefusedError(f"{reach} does not go with {name}")
         result: Vector = []
         for labels, samples in windows:
-            value = _OVER_TIME[name](samples, window, at_ms, others)
+            if reach is not None:
+                value = ranges.reaching(name, reach, samples, window)
+            else:
+                value = _OVER_TIME[name](samples, window, at_ms, others)
             if value is not None:
                 result.append((labels, value))
         return result if name in ranges.KEEPS_NAME else nameless(result)

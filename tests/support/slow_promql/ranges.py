@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
+from query.syntax import Reach
 from tests.support.slow_promql.floats import highest, lowest, mean, regression, total, variance
 
 Samples = Sequence[tuple[int, float]]
@@ -87,3 +88,54 @@ OVER_TIME: dict[str, Callable[[Samples], float]] = {
 """What needs nothing but the samples and always has a result."""
 
 KEEPS_NAME = frozenset({"last_over_time", "first_over_time"})
+
+REACHING = {
+    Reach.ANCHORED: frozenset({"rate", "increase", "delta", "resets", "changes"}),
+    Reach.SMOOTHED: frozenset({"rate", "increase", "delta"}),
+}
+"""What `anchored` and `smoothed` go with."""
+
+
+def reaching(name: str, reach: Reach, samples: Samples, window: Window) -> float | None:
+    """Functions over a window whose edges lie between samples; `samples` reach beyond it."""
+    start_ms, end_ms = window
+    before = [sample for sample in samples if sample[0] <= start_ms][-1:]
+    chain = before + [sample for sample in samples if start_ms < sample[0] <= end_ms]
+    if name in {"resets", "changes"}:
+        inside = bool(chain) and chain[-1][0] > start_ms
+        return OVER_TIME[name](chain) if inside else None
+    after = [sample for sample in samples if sample[0] >= end_ms and sample not in chain][:1]
+    near = chain + after if reach is Reach.SMOOTHED else chain
+    rising = near if name == "delta" else unwrapped(near)
+    if not samples or samples[-1][0] <= start_ms or samples[0][0] > end_ms:
+        return None
+    if reach is Reach.ANCHORED:
+        if not chain or chain[-1][0] <= start_ms:
+            return None
+        values = dict(rising)
+        change = values[chain[-1][0]] - values[chain[0][0]]
+    else:
+        change = value_at(rising, end_ms) - value_at(rising, start_ms)
+    return change / ((end_ms - start_ms) / 1000) if name == "rate" else change
+
+
+def unwrapped(samples: Samples) -> list[tuple[int, float]]:
+    """A counter as it would be without resets."""
+    result, before, lost = [], -math.inf, 0.0
+    for time, value in samples:
+        lost += before if value < before else 0.0
+        before = value
+        result.append((time, value + lost))
+    return result
+
+
+def value_at(samples: Samples, at_ms: int) -> float:
+    """The value on the line between the samples around a time; beyond the first and the last theirs."""
+    earlier = [sample for sample in samples if sample[0] <= at_ms]
+    later = [sample for sample in samples if sample[0] > at_ms]
+    if not earlier:
+        return later[0][1]
+    if not later or earlier[-1][0] == at_ms:
+        return earlier[-1][1]
+    (t0, v0), (t1, v1) = earlier[-1], later[0]
+    return v0 + (v1 - v0) * (at_ms - t0) / (t1 - t0)
