@@ -28,6 +28,9 @@ _GZIP_HERE_BYTES = 64 * 1024
 """More is compressed by the worker thread: 3 ms."""
 _GZIP_LEVEL = 1
 _WRITTEN_AT_ONCE = 512 * 1024
+_INTERNAL = (
+    b'{"status":"error","errorType":"internal","error":"internal error, see the log of tallyd"}'
+)
 _SLASHES = re.compile("//+")
 _MAX_AGE_S = "600"
 
@@ -130,7 +133,7 @@ class ApiServer(HttpListener):
             page = await self._page(request)
         except Exception:
             log.exception("request failed", path=request.rel_url.raw_path[:200])
-            page = text_page("internal error, see the log", 500)
+            page = Page(status=500, body=_INTERNAL)
         self._count(str(page.status), 1)
         headers = {"Content-Type": page.content_type, **page.headers, **self._cors(request)}
         body = page.body

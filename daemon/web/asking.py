@@ -102,8 +102,6 @@ class Asking:
         self._renderer = Renderer()
         self._turn = asyncio.Lock()
         self._large = 0
-        self.worker_runs = 0
-        """Queries that were answered by the worker thread."""
 
     async def instant(self, text: str, at_ms: int, wish: Wish) -> Reply:
         """Return a query's value at one instant; raises as `range` does."""
@@ -134,7 +132,9 @@ class Asking:
         return await asyncio.get_running_loop().run_in_executor(self._worker, compute)
 
     async def _answer(self, prepare: Prepare, wish: Wish) -> Reply:
-        timeout_s = min(wish.timeout_s or self._settings.timeout_s, self._settings.timeout_s)
+        timeout_s = self._settings.timeout_s
+        if wish.timeout_s is not None:
+            timeout_s = min(wish.timeout_s, timeout_s)
         deadline_s = time.monotonic() + timeout_s
         gone = threading.Event()
         prepared = prepare(self._options(wish, timeout_s, gone))
@@ -143,34 +143,34 @@ class Asking:
                 self._asked(name)
         if self._is_small(prepared, wish.steps):
             return self._finish(prepared, wish, self._doubt(prepared.expr, wish))
-        del prepared
+        self._check_room()
+        self._large += 1
         try:
-            return await self._in_turn(prepare, wish, deadline_s, gone)
+            if not self._turn.locked():
+                async with self._turn:
+                    return await self._in_worker(prepared, wish)
+            del prepared
+            await _until(self._turn.acquire(), deadline_s)
+            try:
+                left_s = max(0.0, deadline_s - time.monotonic())
+                return await self._in_worker(prepare(self._options(wish, left_s, gone)), wish)
+            finally:
+                self._turn.release()
         finally:
+            self._large -= 1
             gone.set()
 
-    async def _in_turn(
-        self, prepare: Prepare, wish: Wish, deadline_s: float, gone: threading.Event
-    ) -> Reply:
+    async def _in_worker(self, prepared: PreparedQuery, wish: Wish) -> Reply:
+        doubt = self._doubt(prepared.expr, wish)
+        return await self.in_worker(lambda: self._finish(prepared, wish, doubt))
+
+    def _check_room(self) -> None:
         if self._large >= self._settings.max_concurrency:
             raise ApiError(
                 "unavailable",
                 f"too many queries: {self._large} large ones run or wait already, which is the limit "
                 "(extensions.http_api.max_concurrency)",
             )
-        self._large += 1
-        try:
-            await _until(self._turn.acquire(), deadline_s)
-            try:
-                left_s = max(0.0, deadline_s - time.monotonic())
-                prepared = prepare(self._options(wish, left_s, gone))
-                doubt = self._doubt(prepared.expr, wish)
-                self.worker_runs += 1
-                return await self.in_worker(lambda: self._finish(prepared, wish, doubt))
-            finally:
-                self._turn.release()
-        finally:
-            self._large -= 1
 
     def _finish(self, prepared: PreparedQuery, wish: Wish, doubt: _Doubt) -> Reply:
         """Evaluate and render; in whatever thread."""

@@ -76,7 +76,9 @@ async def http_client(
     """Run tallyd in virtual time and connect to its HTTP API."""
     async with (
         running_app(text, at_ms=at_ms, settle_for=settle_for) as run,
-        aiohttp.ClientSession(auto_decompress=False) as session,
+        aiohttp.ClientSession(
+            auto_decompress=False, headers={"Accept-Encoding": "identity"}
+        ) as session,
     ):
         yield HttpClient(run, session, f"http://127.0.0.1:{run.app.ports['http_api']}")
 
