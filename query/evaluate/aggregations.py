@@ -15,7 +15,7 @@ from query.evaluate.group_folds import fold_groups
 from query.evaluate.group_ranks import quantile_groups, rank_extremes, warn_of_quantiles
 from query.evaluate.grouping import Groups, IndexArray, find_groups, group_keys
 from query.evaluate.stepped import StepScalar, StepVector
-from query.evaluate.value_counts import count_values
+from query.evaluate.value_counts import count_values, format_general
 from query.labels import Labels
 from query.queryable import Float64Array
 from query.syntax import Aggregation, Grouping
@@ -74,11 +74,11 @@ def aggregate_steps(
         return count_values(context.labels, vector, param, clause.labels, without=clause.without)
     groups = find_groups(context.labels, vector.labels, clause.labels, without=clause.without)
     if aggregation.op in {"topk", "bottomk"} and param is not None:
-        return _extremes(aggregation.op, groups, vector, param)
+        return _extremes(context, aggregation.op, groups, vector, param)
     if aggregation.op == "quantile" and param is not None:
         span = (aggregation.param or aggregation).span
         warn_of_quantiles(context.annotations, param.values, span)
-        values, present = quantile_groups(groups, vector.values, vector.present, param.values)
+        values, present = quantile_groups(context.budget, groups, vector, param.values)
     else:
         values, present = fold_groups(aggregation.op, groups, vector.values, vector.present)
     return StepVector(
@@ -89,28 +89,30 @@ def aggregate_steps(
     )
 
 
-def _extremes(op: str, groups: Groups, vector: StepVector, param: StepScalar) -> StepVector:
+def _extremes(
+    context: Context, op: str, groups: Groups, vector: StepVector, param: StepScalar
+) -> StepVector:
     """Return the elements that topk or bottomk keeps, with their labels."""
-    wanted = _element_counts(op, param.values, len(vector.labels))
-    chosen, rows = rank_extremes(
-        groups, vector.values, vector.present, wanted, largest=op == "topk"
-    )
+    wanted = _element_counts(param.values, len(vector.labels))
+    chosen, rows = rank_extremes(context.budget, groups, vector, wanted, largest=op == "topk")
     if rows is None:
         rows = np.flatnonzero(np.logical_or.reduce(chosen, axis=1))
     return replace(vector.rows(rows), present=chosen[rows])
 
 
-def _element_counts(op: str, param: Float64Array, most: int) -> IndexArray:
-    """Return how many elements `op` keeps at each step, truncated toward zero.
+def _element_counts(param: Float64Array, most: int) -> IndexArray:
+    """Return how many elements topk or bottomk keeps at each step, truncated toward zero.
 
     Raises:
-        QueryError: The parameter is NaN, or no 64-bit integer.
+        QueryError: The parameter is NaN, or no 64-bit integer; in Prometheus' words.
     """
     if np.isnan(param).any():
-        raise QueryError(f"parameter of {op} is NaN, expected a number of elements")
-    if (param >= 1.0).any() and (np.abs(param) >= 2.0**63).any():
-        worst = param[np.abs(param) >= 2.0**63][0]
-        raise QueryError(f"parameter of {op} is {worst:g}, which overflows a 64-bit integer")
+        raise QueryError("Parameter value is NaN")
+    lowest, highest = float(param.min(initial=0)), float(param.max(initial=0))
+    if highest >= 1 and lowest <= -(2.0**63):
+        raise QueryError(f"Scalar value {format_general(lowest)} underflows int64")
+    if highest >= 2.0**63:
+        raise QueryError(f"Scalar value {format_general(highest)} overflows int64")
     return np.clip(param, 0, most).astype(np.intp)
 
 

@@ -17,9 +17,11 @@ from query.queryable import BoolArray, Float64Array
 BUCKET_LABEL = "le"
 CELLS_AT_ONCE = 1_000_000
 """Buckets times steps that are computed with at once: some ten arrays of this size are needed."""
+_DIGITS, _HEX_DIGITS = r"\d(?:_?\d)*", r"[\da-f](?:_?[\da-f])*"
 _NUMBER = re.compile(
-    r"[+-]?(?:inf(?:inity)?|(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|0x[\da-f]*\.?[\da-f]*p[+-]?\d+)",
-    re.IGNORECASE,
+    rf"[+-]?(?:inf(?:inity)?|(?:{_DIGITS}\.?(?:{_DIGITS})?|\.{_DIGITS})(?:e[+-]?{_DIGITS})?"
+    rf"|0x_?(?:{_HEX_DIGITS})?\.?(?:{_HEX_DIGITS})?p[+-]?{_DIGITS})",
+    re.IGNORECASE | re.ASCII,
 )
 
 
@@ -79,7 +81,11 @@ def parse_bound(text: str) -> float | None:
     """Return the upper bound that `le` gives, None if it is no number."""
     if not _NUMBER.fullmatch(text):
         return None
-    bound = float.fromhex(text) if "x" in text.lower() else float(text)
+    text = text.replace("_", "")
+    try:
+        bound = float.fromhex(text) if "x" in text.lower() else float(text)
+    except (OverflowError, ValueError):  # too large, or hexadecimal without digits
+        return None
     return None if math.isinf(bound) and text[-1:].isdigit() else bound
 
 

@@ -71,6 +71,7 @@ def _of_histograms(
     values, present = np.zeros(shape), np.zeros(shape, dtype=np.bool_)
     with np.errstate(all="ignore"):
         for steps, block in make_blocks(layout, vector.values, vector.present):
+            context.budget.check()
             values[block.histograms, steps] = calculate(block, layout, steps)
             present[block.histograms, steps] = True
     return context.without_name(StepVector(labels=layout.labels, values=values, present=present))

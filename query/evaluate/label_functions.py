@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from query.errors import QueryError
+from query.errors import QueryError, RegexError
 from query.evaluate.arguments import text_argument, vector_argument
 from query.evaluate.context import Argument, Context, InstantFunction
 from query.evaluate.delayed_names import drops_of
@@ -36,7 +36,10 @@ def _label_replace(context: Context, call: Call, arguments: Sequence[Argument]) 
     """
     target, template, source, pattern = (text_argument(arguments, place) for place in range(1, 5))
     _check_name(call, "destination", target)
-    expand = compile_replacement(pattern, template)
+    try:
+        expand = compile_replacement(pattern, template)
+    except RegexError as error:
+        raise RegexError(f"invalid regular expression in label_replace(): {pattern}") from error
     known: dict[str, str | None] = {}
 
     def new_value(labels: Labels) -> str | None:
@@ -120,7 +123,7 @@ def _value(labels: Labels, name: str) -> str:
 
 def _check_name(call: Call, role: str, name: str) -> None:
     if not is_label_name(name):
-        raise QueryError(f"invalid {role} label name in {call.name}(): {name!r}")
+        raise QueryError(f"invalid {role} label name in {call.name}(): {name}")
 
 
 LABEL_FUNCTIONS: dict[str, InstantFunction] = {

@@ -12,6 +12,7 @@ from query.evaluate.grouping import find_groups
 from query.evaluate.label_work import LabelWork
 from query.evaluate.stepped import StepVector
 from query.labels import METRIC_NAME, Labels
+from query.printer import quote
 from query.queryable import Float64Array
 
 
@@ -26,7 +27,7 @@ def count_values(
         QueryError: `label` is no label name.
     """
     if not is_label_name(label):
-        raise QueryError(f"invalid label name {label!r} in count_values(): expected UTF-8 text")
+        raise QueryError(f"invalid label name {quote(label)}")
     kept = tuple({*grouping, label}) if without else tuple(set(grouping) - {label})
     groups = find_groups(work, vector.labels, kept, without=without)
     named = not without or label not in {*grouping, METRIC_NAME}
@@ -65,6 +66,19 @@ def format_decimal(value: float) -> str:
     if "e" in text:
         text = format(Decimal(text), "f")
     return text.removesuffix(".0")
+
+
+def format_general(value: float) -> str:
+    """Return a number as Prometheus' messages have it: with an exponent from a million on and below 0.0001."""
+    if not math.isfinite(value):
+        return format_decimal(value)
+    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
+    power = len(digits) + int(exponent) - 1
+    if -4 <= power < 6:
+        return format_decimal(value)
+    fraction = "".join(map(str, digits[1:]))
+    point = "." if fraction else ""
+    return f"{'-' if sign else ''}{digits[0]}{point}{fraction}e{power:+03d}"
 
 
 def _distinct(values: Float64Array) -> tuple[list[str], np.ndarray[tuple[int], np.dtype[np.intp]]]:

@@ -141,11 +141,11 @@ def test_rank_order() -> None:
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("topk(NaN, v)", "parameter of topk is NaN, expected a number of elements"),
-        ("bottomk(NaN, nope)", "parameter of bottomk is NaN, expected a number of elements"),
-        ("topk(Inf, v)", "parameter of topk is inf, which overflows a 64-bit integer"),
-        ("topk(1e19, v)", "parameter of topk is 1e+19, which overflows a 64-bit integer"),
-        ('count_values("", v)', "invalid label name '' in count_values(): expected UTF-8 text"),
+        ("topk(NaN, v)", "Parameter value is NaN"),
+        ("bottomk(NaN, nope)", "Parameter value is NaN"),
+        ("topk(Inf, v)", "Scalar value +Inf overflows int64"),
+        ("topk(2 ^ 63, v)", "Scalar value 9.223372036854776e+18 overflows int64"),
+        ('count_values("", v)', 'invalid label name ""'),
     ],
 )
 def test_bad_parameters(query: str, message: str) -> None:
@@ -162,6 +162,8 @@ def test_bad_parameters(query: str, message: str) -> None:
         ("quantile(-0.1, nope)", "-0.1 (1:10)"),
         ("sum(quantile by (g) (NaN, v))", "NaN (1:22)"),
         ("quantile(2, v)", "2 (1:10)"),
+        ("quantile(1234567, v)", "1.234567e+06 (1:10)"),
+        ("quantile(-0.00001, v)", "-1e-05 (1:10)"),
     ],
 )
 def test_quantile_warnings(query: str, warning: str) -> None:

@@ -168,22 +168,22 @@ def test_order() -> None:
         (
             'label_replace(v, "", "a", "b", "c")',
             QueryError,
-            "invalid destination label name in label_replace(): ''",
+            "invalid destination label name in label_replace(): ",
         ),
         (
             'label_join(v, "", "a")',
             QueryError,
-            "invalid destination label name in label_join(): ''",
+            "invalid destination label name in label_join(): ",
         ),
         (
             'label_join(v, "x", "-", "")',
             QueryError,
-            "invalid source label name in label_join(): ''",
+            "invalid source label name in label_join(): ",
         ),
         (
             'label_replace(v, "a", "$1", "i", "(")',
             RegexError,
-            "invalid regular expression: missing ): (",
+            "invalid regular expression in label_replace(): (",
         ),
     ],
 )
