@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from query.evaluate.absence import labels_if_absent
 from query.evaluate.aggregations import aggregate_steps
 from query.evaluate.binary_operators import apply_binary
 from query.evaluate.context import Argument, Context
+from query.evaluate.conversions import absent_labels
 from query.evaluate.distinct import distinct
 from query.evaluate.instant_functions import INSTANT_FUNCTIONS
 from query.evaluate.joining import is_stale, join_rows, number_labels
@@ -197,7 +197,7 @@ class Evaluator:
     ) -> StepVector:
         samples = self.range_vector(ranged, context)
         if call.name == "absent_over_time":
-            return absent_over_time(context, samples, labels_if_absent(ranged))
+            return absent_over_time(context, samples, absent_labels(ranged))
         parameters = [
             _scalar(self.evaluate(arg, context)) for arg in call.args if arg is not ranged
         ]
