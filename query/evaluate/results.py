@@ -51,7 +51,7 @@ class QueryResult:
 
     def elements(self) -> list[tuple[Labels, list[tuple[int, float]]]]:
         """Return (labels, [(time in ms, value), ...]) of each element, in order."""
-        points = list(zip(self.times_ms.tolist(), self.values.tolist(), strict=True))
+        points = list(zip(self.times_ms.tolist(), self.values.tolist(), strict=False))
         starts = [0, *self.ends.tolist()]
         return [
             (self.labels[row], points[start:end])
@@ -137,7 +137,8 @@ def _result(
     """Return a result; without `rows`, `ends` and `times_ms` each label set has one point, now."""
     rows = np.arange(len(labels)) if rows is None else rows
     if times_ms is None:
-        times_ms = np.broadcast_to(context.times_ms[:1], max(len(rows), 1 if string else 0))
+        count = 1 if kind is ResultType.STRING else len(rows)
+        times_ms = np.broadcast_to(context.times_ms[:1], count)
     return QueryResult(
         type=kind,
         labels=labels,

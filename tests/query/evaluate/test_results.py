@@ -48,6 +48,7 @@ def test_a_scalar_and_a_string() -> None:
         result_at(context(5), "s"),
     )
     assert (scalar.type, scalar.elements()) == (ResultType.SCALAR, [((), [(5000, 3.0)])])
+    assert result_at(context(5), "").times_ms.tolist() == [5000]
     assert (string.type, string.string, string.times_ms.tolist()) == (
         ResultType.STRING,
         "s",
