@@ -61,9 +61,17 @@ def group_keys(labels: Sequence[Labels], grouping: Sequence[str], *, without: bo
     """Return for each label set the labels of its group; `without` drops the metric name too."""
     if without:
         dropped = {*grouping, METRIC_NAME}
-        return [tuple(pair for pair in one if pair[0] not in dropped) for one in labels]
+        if len(dropped) == 1:
+            return [_without_name(one) for one in labels]
+        return [tuple([pair for pair in one if pair[0] not in dropped]) for one in labels]
     kept = frozenset(grouping)
-    return [tuple(pair for pair in one if pair[0] in kept) for one in labels]
+    return [tuple([pair for pair in one if pair[0] in kept]) for one in labels]
+
+
+def _without_name(labels: Labels) -> Labels:
+    if labels and labels[0][0] == METRIC_NAME:
+        return labels[1:]
+    return tuple([pair for pair in labels if pair[0] != METRIC_NAME])
 
 
 def _find_groups(labels: Sequence[Labels], grouping: Sequence[str], *, without: bool) -> Groups:

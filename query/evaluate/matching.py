@@ -42,7 +42,7 @@ class Pairs:
     labels: Sequence[Labels]
     """p label sets of the results."""
     element: IndexArray
-    """intp[p]: equal where match group and labels are."""
+    """intp[p]: equal where match group and labels are, in a many-to-one match."""
     elements_are_unique: bool
     kept: Sequence[Labels]
     """What is remembered under its identity must be kept."""
@@ -107,8 +107,10 @@ def make_pairs(
         _result_labels(many[i], one[j], matching, drops_name=drops_name)
         for i, j in zip(rows[0].tolist(), rows[1].tolist(), strict=True)
     ]
-    groups = signatures.many[rows[0]].tolist()
-    element = _numbered(list(zip(groups, labels, strict=True)), {})
+    element = rows[0]
+    if matching.many is not None:
+        groups = signatures.many[rows[0]].tolist()
+        element = _numbered(list(zip(groups, labels, strict=True)), {})
     return Pairs(
         many=rows[0],
         one=rows[1],

@@ -155,6 +155,13 @@ def test_bad_parameters(query: str, message: str) -> None:
     assert str(caught.value) == message
 
 
+def test_bad_parameter_at_one_step() -> None:
+    """A parameter is judged by all steps: one that is too small matters where another keeps elements."""
+    with pytest.raises(QueryError, match="Scalar value -1e\\+20 underflows int64"):
+        ask("v 1 1\nk -1e20 1", "topk(scalar(k), v)")
+    assert ask("v 1 1\nk -1e20 0", "topk(scalar(k), v)").rows == {}
+
+
 @pytest.mark.parametrize(
     ("query", "warning"),
     [
