@@ -7,6 +7,7 @@ import errno
 import gc
 import os
 import signal
+import sys
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Protocol, TypeVar
@@ -253,6 +254,10 @@ class App:
             self.store.advance(self._clock())
 
 
+SWITCH_INTERVAL_S = 0.0005
+"""How long a large query in the worker thread may keep the event loop from running on; Python's own is 5 ms."""
+
+
 async def run(loaded: LoadedConfig) -> None:
     """Run tallyd until SIGTERM or SIGINT; a second signal ends it at once.
 
@@ -260,6 +265,7 @@ async def run(loaded: LoadedConfig) -> None:
         OSError: a port cannot be opened.
     """
     configure_logs(loaded.config.service.telemetry.logs)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     for warning in loaded.warnings:
         log.warning("odd configuration", detail=warning)
     app = App(loaded)

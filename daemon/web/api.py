@@ -52,7 +52,8 @@ class Page:
 
     status: int = 200
     content_type: str = JSON
-    body: bytes = b""
+    body: Sequence[bytes] = ()
+    """In pieces; large ones of some 100 KB, between which others get their turn."""
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -75,7 +76,7 @@ class Route(NamedTuple):
 
 def text_page(text: str, status: int) -> Page:
     """Return a line of plain text."""
-    return Page(status=status, content_type=TEXT, body=f"{text}\n".encode(errors="replace"))
+    return Page(status=status, content_type=TEXT, body=[f"{text}\n".encode(errors="replace")])
 
 
 async def read_body(request: web.BaseRequest, limit_bytes: int) -> bytes:
@@ -133,16 +134,17 @@ class ApiServer(HttpListener):
             page = await self._page(request)
         except Exception:
             log.exception("request failed", path=request.rel_url.raw_path[:200])
-            page = Page(status=500, body=_INTERNAL)
+            page = Page(status=500, body=[_INTERNAL])
         self._count(str(page.status), 1)
         headers = {"Content-Type": page.content_type, **page.headers, **self._cors(request)}
-        body = page.body
-        if len(body) >= _GZIP_FROM_BYTES and _takes_gzip(request):
-            body = await self._compressed(body)
+        body, size = page.body, sum(map(len, page.body))
+        if size >= _GZIP_FROM_BYTES and _takes_gzip(request):
+            body = await self._compressed(body, size)
+            size = sum(map(len, body))
             headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
-        if len(body) <= _WRITTEN_AT_ONCE:
-            return web.Response(status=page.status, body=body, headers=headers)
-        return await _written(request, page.status, body, headers)
+        if size <= _WRITTEN_AT_ONCE:
+            return web.Response(status=page.status, body=b"".join(body), headers=headers)
+        return await _written(request, page.status, body, headers, size)
 
     async def _page(self, request: web.BaseRequest) -> Page:
         path = _SLASHES.sub("/", request.rel_url.raw_path)
@@ -186,15 +188,15 @@ class ApiServer(HttpListener):
             "Vary": "Origin",
         }
 
-    async def _compressed(self, body: bytes) -> bytes:
-        if len(body) <= _GZIP_HERE_BYTES:
+    async def _compressed(self, body: Sequence[bytes], size: int) -> list[bytes]:
+        if size <= _GZIP_HERE_BYTES:
             return _gzip(body)
         return await asyncio.get_running_loop().run_in_executor(self._worker, _gzip, body)
 
 
-def _gzip(body: bytes) -> bytes:
+def _gzip(body: Sequence[bytes]) -> list[bytes]:
     packer = zlib.compressobj(_GZIP_LEVEL, wbits=31)
-    return packer.compress(body) + packer.flush()
+    return [*map(packer.compress, body), packer.flush()]
 
 
 def _takes_gzip(request: web.BaseRequest) -> bool:
@@ -211,16 +213,19 @@ def _allowed(route: Route) -> str:
 
 
 async def _written(
-    request: web.BaseRequest, status: int, body: bytes, headers: Mapping[str, str]
+    request: web.BaseRequest,
+    status: int,
+    body: Sequence[bytes],
+    headers: Mapping[str, str],
+    size: int,
 ) -> web.StreamResponse:
     """Send a large body piece by piece: the loop has other things to do."""
     response = web.StreamResponse(status=status, headers=headers)
-    response.content_length = len(body)
+    response.content_length = size
     await response.prepare(request)
     if request.method != "HEAD":
-        view = memoryview(body)
-        for first in range(0, len(body), _WRITTEN_AT_ONCE):
-            await response.write(view[first : first + _WRITTEN_AT_ONCE])
+        for piece in body:
+            await response.write(piece)
             await asyncio.sleep(0)
     await response.write_eof()
     return response

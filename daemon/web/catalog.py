@@ -76,11 +76,10 @@ class CatalogApi:
 
         def render() -> Reply:
             different = sorted(set(found))
-            pairs: dict[tuple[str, str], str] = {}
             shown = different[:limit] if limit else different
-            texts = ",".join([format_labels(labels, pairs) for labels in shown])
+            texts = ",".join([format_labels(labels) for labels in shown])
             return Reply(
-                data=f"[{texts}]".encode(errors="replace"),
+                data=[f"[{texts}]".encode(errors="replace")],
                 warnings=(TRUNCATED,) if len(shown) < len(different) else (),
             )
 

@@ -35,32 +35,32 @@ class ApiError(Exception):
     def __str__(self) -> str:
         return self.message
 
-    def body(self) -> bytes:
+    def body(self) -> Sequence[bytes]:
         """Return the error's envelope."""
         document = {"status": "error", "errorType": self.error_type, "error": self.message}
-        return _json(document)
+        return [_json(document)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """Data that was found, as JSON, and what the asker should know besides."""
+    """Data that was found, as JSON in pieces, and what the asker should know besides."""
 
-    data: bytes
+    data: Sequence[bytes]
     warnings: Sequence[str] = ()
     infos: Sequence[str] = ()
 
-    def body(self) -> bytes:
-        """Return the envelope of success."""
-        parts = [b'{"status":"success","data":', self.data]
+    def body(self) -> Sequence[bytes]:
+        """Return the envelope of success in pieces: large data are not copied."""
+        parts = [b'{"status":"success","data":', *self.data]
         for key, texts in (("warnings", self.warnings), ("infos", self.infos)):
             if texts:
                 parts += [f',"{key}":'.encode(), _json(list(texts))]
-        return b"".join([*parts, b"}"])
+        return [*parts, b"}"]
 
 
 def reply(data: object, warnings: Sequence[str] = ()) -> Reply:
     """Return plain data as a reply."""
-    return Reply(data=_json(data), warnings=warnings)
+    return Reply(data=[_json(data)], warnings=warnings)
 
 
 def bad_parameter(name: str, cause: str) -> ApiError:

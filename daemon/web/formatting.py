@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from decimal import Decimal
+from json.encoder import encode_basestring
 
 from query.evaluate.results import QueryResult, ResultType
 from query.labels import Labels
@@ -14,7 +14,7 @@ MAX_KNOWN_LABELS = 20_000
 """Label sets whose JSON is kept, a few MB: rendering takes most of the time of a large answer."""
 
 _SMALLEST_FIXED, _LARGEST_FIXED = 1e-6, 1e21
-_PIECES_AT_ONCE = 4096
+_PIECES_AT_ONCE = 2048
 _NOT_FINITE = {"nan": "NaN", "inf": "+Inf", "-inf": "-Inf"}
 
 
@@ -45,7 +45,7 @@ def format_time(time_ms: int) -> str:
 
 def quoted(text: str) -> str:
     """Return `text` as a JSON string, not escaped beyond need."""
-    return json.dumps(text, ensure_ascii=False)
+    return encode_basestring(text)
 
 
 class Renderer:
@@ -59,8 +59,8 @@ class Renderer:
         self._known: dict[int, tuple[Sequence[Labels], list[str]]] = {}
         self._number_known = 0
 
-    def result(self, result: QueryResult) -> bytes:
-        """Return `{"resultType":...,"result":...}`."""
+    def result(self, result: QueryResult) -> list[bytes]:
+        """Return `{"resultType":...,"result":...}` in pieces."""
         match result.type:
             case ResultType.VECTOR:
                 data = self._vector(result)
@@ -68,15 +68,15 @@ class Renderer:
                 data = self._matrix(result)
             case ResultType.SCALAR:
                 time, value = format_time(int(result.times_ms[0])), result.values[0]
-                data = f'[{time},"{format_scalar(float(value))}"]'.encode()
+                data = [f'[{time},"{format_scalar(float(value))}"]'.encode()]
             case ResultType.STRING:
                 time = format_time(int(result.times_ms[0]))
-                data = f"[{time},{quoted(result.string)}]".encode(errors="replace")
-        return b'{"resultType":"%s","result":%s}' % (result.type.value.encode(), data)
+                data = [f"[{time},{quoted(result.string)}]".encode(errors="replace")]
+        return [f'{{"resultType":"{result.type}","result":'.encode(), *data, b"}"]
 
-    def _vector(self, result: QueryResult) -> bytes:
+    def _vector(self, result: QueryResult) -> list[bytes]:
         if not len(result.rows):
-            return b"[]"
+            return [b"[]"]
         texts, time = self._texts(result.labels), format_time(int(result.times_ms[0]))
         middle = f',"value":[{time},"'
         return _array(
@@ -88,7 +88,7 @@ class Renderer:
             ]
         )
 
-    def _matrix(self, result: QueryResult) -> bytes:
+    def _matrix(self, result: QueryResult) -> list[bytes]:
         texts = self._texts(result.labels)
         times_ms: list[int] = result.times_ms.tolist()
         times = {time_ms: format_time(time_ms) for time_ms in set(times_ms)}
@@ -110,8 +110,7 @@ class Renderer:
         found = self._known.get(id(labels))
         if found is not None and found[0] is labels:
             return found[1]
-        pairs: dict[tuple[str, str], str] = {}
-        texts = [format_labels(one, pairs) for one in labels]
+        texts = [format_labels(one) for one in labels]
         if len(texts) <= self._max_known_labels:
             if self._number_known + len(texts) > self._max_known_labels:
                 self._known, self._number_known = {}, 0
@@ -120,16 +119,9 @@ class Renderer:
         return texts
 
 
-def format_labels(labels: Labels, pairs: dict[tuple[str, str], str] | None = None) -> str:
-    """Return a label set as a JSON object; `pairs` remembers what was rendered of it before."""
-    pairs = {} if pairs is None else pairs
-    texts = []
-    for pair in labels:
-        text = pairs.get(pair)
-        if text is None:
-            text = pairs[pair] = f"{quoted(pair[0])}:{quoted(pair[1])}"
-        texts.append(text)
-    return f"{{{','.join(texts)}}}"
+def format_labels(labels: Labels) -> str:
+    """Return a label set as a JSON object."""
+    return f"{{{','.join([f'{quoted(name)}:{quoted(value)}' for name, value in labels])}}}"
 
 
 def format_values(values: Float64Array) -> list[str]:
@@ -158,12 +150,10 @@ def _expanded(text: str) -> str:
     return f"{Decimal(text):f}".removesuffix(".0")
 
 
-def _array(elements: Sequence[str]) -> bytes:
-    """Return the elements as a JSON array; in pieces, for another thread may want its turn."""
-    if len(elements) <= _PIECES_AT_ONCE:
-        return f"[{','.join(elements)}]".encode(errors="replace")
+def _array(elements: Sequence[str]) -> list[bytes]:
+    """Return the elements as a JSON array, in pieces: one thread must not hold another up for long."""
     pieces = [
-        ",".join(elements[first : first + _PIECES_AT_ONCE]).encode(errors="replace")
+        f"{',' if first else '['}{','.join(elements[first : first + _PIECES_AT_ONCE])}"
         for first in range(0, len(elements), _PIECES_AT_ONCE)
     ]
-    return b"[" + b",".join(pieces) + b"]"
+    return [*(piece.encode(errors="replace") for piece in pieces or ["["]), b"]"]

@@ -210,4 +210,4 @@ async def _info(_call: Call) -> Page:
 
 def _json_page(document: object, status: int = 200) -> Page:
     text = json.dumps(document, ensure_ascii=False, indent=4)
-    return Page(status=status, body=text.encode(errors="replace"))
+    return Page(status=status, body=[text.encode(errors="replace")])
