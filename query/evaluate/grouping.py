@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from query.evaluate.label_work import LabelWork
+from query.evaluate.label_work import METADATA_LABELS, LabelWork, NamelessLabels
 from query.labels import METRIC_NAME, Labels
 from query.queryable import BoolArray, Float64Array
 
@@ -53,6 +53,8 @@ def find_groups(
     work: LabelWork, labels: Sequence[Labels], grouping: Sequence[str], *, without: bool
 ) -> Groups:
     """Return the groups of `labels`, which share the labels in `grouping`, or all others if `without`."""
+    if isinstance(labels, NamelessLabels) and not without and METADATA_LABELS.isdisjoint(grouping):
+        labels = labels.base
     key = ("groups", tuple(sorted(grouping)), without)
     return work.remember(labels, key, lambda: _find_groups(labels, grouping, without=without))
 

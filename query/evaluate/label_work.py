@@ -49,6 +49,8 @@ class NamelessLabels(Sequence[Labels]):
     @overload
     def __getitem__(self, index: slice) -> Sequence[Labels]: ...
     def __getitem__(self, index: int | slice) -> Labels | Sequence[Labels]:
+        if self._made is None and isinstance(index, int):
+            return without_metadata(self.base[index])
         return self._all()[index]
 
     def _all(self) -> tuple[Labels, ...]:
