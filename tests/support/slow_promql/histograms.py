@@ -36,7 +36,7 @@ def bucket_quantile(q: float, buckets: Buckets) -> float:
         return math.nan
     rising = merged(buckets)
     count = rising[-1][1]
-    if len(rising) < 2 or count == 0 or math.isnan(count):
+    if len(rising) < 2 or count == 0:
         return math.nan
     rank = q * count
     at = next((i for i, (_, c) in enumerate(rising[:-1]) if c >= rank), len(rising) - 1)
