@@ -71,7 +71,7 @@ def aggregate_steps(
     """
     clause = aggregation.grouping or Grouping(labels=())
     if isinstance(param, str):
-        return count_values(context.labels, vector, param, clause.labels, without=clause.without)
+        return count_values(context, vector, param, clause)
     groups = find_groups(context.labels, vector.labels, clause.labels, without=clause.without)
     if aggregation.op in {"topk", "bottomk"} and param is not None:
         return _extremes(context, aggregation.op, groups, vector, param)

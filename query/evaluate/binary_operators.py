@@ -48,7 +48,7 @@ def apply_binary(
     """Return `left node.op right` at each step.
 
     Raises:
-        MatchingError: The elements of two vectors cannot be paired.
+        QueryError: The elements of two vectors cannot be paired, or are too many.
     """
     with np.errstate(all="ignore"):
         if isinstance(left, StepVector) and isinstance(right, StepVector):
@@ -111,4 +111,5 @@ def _pairs(
             context.labels, many.labels, one.labels, matching, signatures, drops_name=drops_name
         )
     rows = find_pairs_present(many.present, one.present, signatures)
+    context.budget.take_samples(len(rows[0]) * many.present.shape[1])
     return make_pairs(many.labels, one.labels, matching, signatures, rows, drops_name=drops_name)

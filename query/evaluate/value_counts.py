@@ -8,39 +8,41 @@ from decimal import Decimal
 import numpy as np
 
 from query.errors import QueryError
-from query.evaluate.grouping import find_groups
-from query.evaluate.label_work import LabelWork
+from query.evaluate.context import Context
+from query.evaluate.grouping import IndexArray, find_groups
 from query.evaluate.stepped import StepVector
 from query.labels import METRIC_NAME, Labels
 from query.printer import quote
 from query.queryable import Float64Array
+from query.syntax import Grouping
 
 
-def count_values(
-    work: LabelWork, vector: StepVector, label: str, grouping: tuple[str, ...], *, without: bool
-) -> StepVector:
+def count_values(context: Context, vector: StepVector, label: str, clause: Grouping) -> StepVector:
     """Return how many elements of each group have each value, which becomes `label`.
 
     The value takes the place of a label that is there already, and is grouped by like one.
 
     Raises:
-        QueryError: `label` is no label name.
+        QueryError: `label` is no label name, or there are too many values at too many steps.
     """
     if not is_label_name(label):
         raise QueryError(f"invalid label name {quote(label)}")
-    kept = tuple({*grouping, label}) if without else tuple(set(grouping) - {label})
-    groups = find_groups(work, vector.labels, kept, without=without)
-    named = not without or label not in {*grouping, METRIC_NAME}
+    without, grouping = clause.without, set(clause.labels)
+    kept = tuple(grouping | {label} if without else grouping - {label})
+    groups = find_groups(context.labels, vector.labels, kept, without=without)
+    named = not without or label not in grouping | {METRIC_NAME}
     rows, steps = vector.present.nonzero()
-    texts, text_of_cell = _distinct(vector.values[rows, steps])
-    cells = groups.of_row[rows] * max(len(texts), 1) + (text_of_cell if named else 0)
+    values, value_of_cell = _distinct(vector.values[rows, steps])
+    cells = groups.of_row[rows] * max(len(values), 1) + (value_of_cell if named else 0)
     elements, element_of_cell = np.unique(cells, return_inverse=True)
     shape = (len(elements), vector.values.shape[1])
+    context.budget.take_samples(shape[0] * shape[1])
     places = element_of_cell * shape[1] + steps
     counts = np.bincount(places, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float64)
+    texts = [format_decimal(value) for value in values] if named else []
     labels = [
-        with_label(groups.labels[group], label, texts[text]) if named else groups.labels[group]
-        for group, text in (divmod(element, len(texts)) for element in elements.tolist())
+        with_label(groups.labels[group], label, texts[value]) if named else groups.labels[group]
+        for group, value in (divmod(element, len(values)) for element in elements.tolist())
     ]
     return StepVector(labels=labels, values=counts, present=counts > 0)
 
@@ -81,8 +83,8 @@ def format_general(value: float) -> str:
     return f"{'-' if sign else ''}{digits[0]}{point}{fraction}e{power:+03d}"
 
 
-def _distinct(values: Float64Array) -> tuple[list[str], np.ndarray[tuple[int], np.dtype[np.intp]]]:
-    """Return the texts of the distinct values, and which of them each value has; 0 and -0 differ, NaN are one."""
+def _distinct(values: Float64Array) -> tuple[list[float], IndexArray]:
+    """Return the distinct values, and which of them each value is; 0 and -0 differ, NaN are one."""
     bits = np.where(np.isnan(values), np.nan, values).view(np.int64)
     distinct, which = np.unique(bits, return_inverse=True)
-    return [format_decimal(value) for value in distinct.view(np.float64).tolist()], which
+    return distinct.view(np.float64).tolist(), which

@@ -76,14 +76,14 @@ def read_labels(text: str) -> Labels:
 
 
 def make_context(
-    query: str, steps: int, *, begin_ms: int = 60_000, work: LabelWork | None = None, **options: Any
+    query: str, steps: int, *, max_samples: int = 1_000_000, **options: Any
 ) -> Context:
     """Return the context of a query with `steps` steps of a minute."""
     return Context(
-        times_ms=begin_ms + 60_000 * np.arange(steps, dtype=np.int64),
+        times_ms=60_000 + 60_000 * np.arange(steps, dtype=np.int64),
         annotations=Annotations(query),
-        labels=work or LabelWork(),
-        budget=Budget(max_samples=1_000_000),
+        labels=LabelWork(),
+        budget=Budget(max_samples=max_samples),
         **options,
     )
 

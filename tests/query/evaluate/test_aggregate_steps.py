@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from query.errors import QueryError
+from query.errors import QueryError, TooManySamplesError
 from query.evaluate.stepped import StepVector
 from query.labels import Labels
 from tests.query.evaluate.steps import Values, ask, close, expect
@@ -128,6 +128,14 @@ def test_steps(query: str, expected: str) -> None:
         k 0 1 1 1
     """
     assert ask(data, query).rows == expect(expected)
+
+
+def test_counted_values_are_limited() -> None:
+    """Each value is a series over all steps: how many those are is counted before they are made."""
+    data = 'v{i="1"} 1 2 3\nv{i="2"} 4 5 6'
+    assert len(ask(data, 'count_values("n", v)', max_samples=18).rows) == 6
+    with pytest.raises(TooManySamplesError):
+        ask(data, 'count_values("n", v)', max_samples=17)
 
 
 def test_rank_order() -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from query.errors import TooManySamplesError
 from query.evaluate.matching_errors import MatchingError
 from query.evaluate.stepped import StepVector
 from query.labels import METRIC_NAME, Labels
@@ -183,6 +184,16 @@ def test_many_pairs_are_not_listed() -> None:
     rows = [f'{name}{{i="{i}"}} 1' for name in "ab" for i in range(3000)]
     with pytest.raises(MatchingError, match="found duplicate series"):
         ask("\n".join(rows), "a + on() b")
+
+
+def test_partners_that_change_with_each_step_are_limited() -> None:
+    """A partner at each step is a pair each, present at one step: what would be held for them is counted."""
+    steps = 40
+    ones = [f'b{{i="{i}"}} ' + "_ " * i + "1" + " _" * (steps - i - 1) for i in range(steps)]
+    data = "\n".join([*ones, "a" + " 1" * steps])
+    assert ask(data, "a + on() b").rows == {(): [2.0] * steps}
+    with pytest.raises(TooManySamplesError):
+        ask(data, "a + on() b", max_samples=steps * steps - 1)
 
 
 OPERATORS: dict[str, Any] = {
