@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from json.encoder import encode_basestring
+from typing import overload
 
 from query.evaluate.results import QueryResult, ResultType
 from query.labels import Labels
@@ -14,7 +16,8 @@ MAX_KNOWN_LABELS = 20_000
 """Label sets whose JSON is kept, a few MB: rendering takes most of the time of a large answer."""
 
 _SMALLEST_FIXED, _LARGEST_FIXED = 1e-6, 1e21
-_PIECES_AT_ONCE = 2048
+_ELEMENTS_AT_ONCE = 2048
+_POINTS_AT_ONCE = 8192
 _NOT_FINITE = {"nan": "NaN", "inf": "+Inf", "-inf": "-Inf"}
 
 
@@ -56,16 +59,16 @@ class Renderer:
 
     def __init__(self, max_known_labels: int = MAX_KNOWN_LABELS) -> None:
         self._max_known_labels = max_known_labels
-        self._known: dict[int, tuple[Sequence[Labels], list[str]]] = {}
+        self._known: dict[int, tuple[Sequence[Labels], Sequence[str]]] = {}
         self._number_known = 0
 
     def result(self, result: QueryResult) -> list[bytes]:
         """Return `{"resultType":...,"result":...}` in pieces."""
         match result.type:
             case ResultType.VECTOR:
-                data = self._vector(result)
+                data = _array(self._vector(result))
             case ResultType.MATRIX:
-                data = self._matrix(result)
+                data = _array(self._matrix(result))
             case ResultType.SCALAR:
                 time, value = format_time(int(result.times_ms[0])), result.values[0]
                 data = [f'[{time},"{format_scalar(float(value))}"]'.encode()]
@@ -74,49 +77,94 @@ class Renderer:
                 data = [f"[{time},{quoted(result.string)}]".encode(errors="replace")]
         return [f'{{"resultType":"{result.type}","result":'.encode(), *data, b"}"]
 
-    def _vector(self, result: QueryResult) -> list[bytes]:
+    def _vector(self, result: QueryResult) -> Iterator[str]:
         if not len(result.rows):
-            return [b"[]"]
-        texts, time = self._texts(result.labels), format_time(int(result.times_ms[0]))
-        middle = f',"value":[{time},"'
-        return _array(
-            [
-                f'{{"metric":{texts[row]}{middle}{value}"]}}'
-                for row, value in zip(
-                    result.rows.tolist(), format_values(result.values), strict=True
-                )
-            ]
-        )
-
-    def _matrix(self, result: QueryResult) -> list[bytes]:
+            return
         texts = self._texts(result.labels)
-        times_ms: list[int] = result.times_ms.tolist()
-        times = {time_ms: format_time(time_ms) for time_ms in set(times_ms)}
-        points = [
-            f'[{times[time_ms]},"{value}"]'
-            for time_ms, value in zip(times_ms, format_values(result.values), strict=True)
-        ]
+        middle = f',"value":[{format_time(int(result.times_ms[0]))},"'
+        for first in range(0, len(result.rows), _ELEMENTS_AT_ONCE):
+            part = slice(first, first + _ELEMENTS_AT_ONCE)
+            rows: list[int] = result.rows[part].tolist()
+            values = format_values(result.values[part])
+            yield ",".join(
+                [
+                    f'{{"metric":{texts[row]}{middle}{value}"]}}'
+                    for row, value in zip(rows, values, strict=True)
+                ]
+            )
+
+    def _matrix(self, result: QueryResult) -> Iterator[str]:
+        texts = self._texts(result.labels)
         rows: list[int] = result.rows.tolist()
         bounds = [0, *result.ends.tolist()]
-        return _array(
-            [
-                f'{{"metric":{texts[row]},"values":[{",".join(points[start:end])}]}}'
-                for row, start, end in zip(rows, bounds, bounds[1:], strict=False)
+        times = _Times()
+        for first, last in _parts(bounds):
+            start, end = bounds[first], bounds[last]
+            points = [
+                f'[{times[time_ms]},"{value}"]'
+                for time_ms, value in zip(
+                    result.times_ms[start:end].tolist(),
+                    format_values(result.values[start:end]),
+                    strict=True,
+                )
             ]
-        )
+            yield ",".join(
+                [
+                    f'{{"metric":{texts[rows[i]]},"values":['
+                    f"{','.join(points[bounds[i] - start : bounds[i + 1] - start])}]}}"
+                    for i in range(first, last)
+                ]
+            )
 
-    def _texts(self, labels: Sequence[Labels]) -> list[str]:
-        """Return the JSON of each label set."""
+    def _texts(self, labels: Sequence[Labels]) -> Sequence[str]:
+        """Return the JSON of each label set, made when it is looked at where there are too many to remember."""
         found = self._known.get(id(labels))
         if found is not None and found[0] is labels:
             return found[1]
+        if len(labels) > self._max_known_labels:
+            return _Texts(labels)
         texts = [format_labels(one) for one in labels]
-        if len(texts) <= self._max_known_labels:
-            if self._number_known + len(texts) > self._max_known_labels:
-                self._known, self._number_known = {}, 0
-            self._known[id(labels)] = (labels, texts)
-            self._number_known += len(texts)
+        if self._number_known + len(texts) > self._max_known_labels:
+            self._known, self._number_known = {}, 0
+        self._known[id(labels)] = (labels, texts)
+        self._number_known += len(texts)
         return texts
+
+
+class _Texts(Sequence[str]):
+    """The JSON of label sets, made anew whenever one is looked at."""
+
+    def __init__(self, labels: Sequence[Labels]) -> None:
+        self._labels = labels
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[str]: ...
+    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
+        if isinstance(index, slice):
+            return [format_labels(one) for one in self._labels[index]]
+        return format_labels(self._labels[index])
+
+
+class _Times(dict[int, str]):
+    """Times as text, each made once: most series have the same."""
+
+    def __missing__(self, time_ms: int) -> str:
+        text = self[time_ms] = format_time(time_ms)
+        return text
+
+
+def _parts(bounds: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield ranges of elements with some thousand points each, one element at least."""
+    first, number = 0, len(bounds) - 1
+    while first < number:
+        last = bisect_right(bounds, bounds[first] + _POINTS_AT_ONCE, first + 2, number + 1) - 1
+        yield first, last
+        first = last
 
 
 def format_labels(labels: Labels) -> str:
@@ -150,10 +198,11 @@ def _expanded(text: str) -> str:
     return f"{Decimal(text):f}".removesuffix(".0")
 
 
-def _array(elements: Sequence[str]) -> list[bytes]:
-    """Return the elements as a JSON array, in pieces: one thread must not hold another up for long."""
-    pieces = [
-        f"{',' if first else '['}{','.join(elements[first : first + _PIECES_AT_ONCE])}"
-        for first in range(0, len(elements), _PIECES_AT_ONCE)
-    ]
-    return [*(piece.encode(errors="replace") for piece in pieces or ["["]), b"]"]
+def _array(pieces: Iterator[str]) -> list[bytes]:
+    """Return a JSON array of elements that come in pieces; one thread must not hold another up for long."""
+    encoded = [b"["]
+    for piece in pieces:
+        if len(encoded) > 1:
+            encoded.append(b",")
+        encoded.append(piece.encode(errors="replace"))
+    return [*encoded, b"]"]

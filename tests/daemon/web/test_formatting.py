@@ -160,3 +160,31 @@ def test_pieces(number: int) -> None:
     result = vector([labels] * number, [float(n) for n in range(number)], list(range(number)))
     document = json.loads(b"".join(Renderer().result(result)))
     assert [one["value"] for one in document["result"]] == [[1.5, str(n)] for n in range(number)]
+
+
+@pytest.mark.parametrize("lengths", [[1], [8192], [9000, 1, 9000], [5000, 4000, 200, 1] * 3])
+def test_matrix_in_pieces(lengths: list[int]) -> None:
+    """However long the elements are, each keeps its own points."""
+    number = sum(lengths)
+    result = QueryResult(
+        type=ResultType.MATRIX,
+        labels=[(("n", str(n)),) for n in range(len(lengths))],
+        rows=np.arange(len(lengths)),
+        ends=np.cumsum(lengths),
+        times_ms=np.arange(number) * 1000,
+        values=np.arange(number, dtype=np.float64),
+    )
+    document = json.loads(b"".join(Renderer(max_known_labels=0).result(result)))
+    ends = np.cumsum(lengths).tolist()
+    assert [
+        (one["metric"], one["values"][0], one["values"][-1], len(one["values"]))
+        for one in document["result"]
+    ] == [
+        (
+            {"n": str(n)},
+            [end - length, str(end - length)],
+            [end - 1, str(end - 1)],
+            length,
+        )
+        for n, (end, length) in enumerate(zip(ends, lengths, strict=True))
+    ]
