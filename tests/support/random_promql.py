@@ -142,7 +142,11 @@ class _Writer:
         return f"{self._one(_UNARY)}({self.vector(levels)})"
 
     def _over_range(self, levels: int) -> str:
-        return f"{self._one(_OF_RANGES)}({self._range(levels)})"
+        function = self._one(_OF_RANGES)
+        if function in {"changes", "resets"}:
+            # Of samples only: the last digit of a computed value must not count as a change.
+            return f"{function}({self._selector()}[{self._one(_WINDOWS)}]{self._one(_MODIFIERS)})"
+        return f"{function}({self._range(levels)})"
 
     def _reaching(self, _levels: int) -> str:
         selector, modifier = self._selector(), self._one(_MODIFIERS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from query.labels import METRIC_NAME, Labels, MatchOp
 from query.syntax import (
@@ -265,6 +266,7 @@ class SlowPromql:
     def _call_timestamp(self, node: Call, at_ms: int) -> Vector:
         argument = node.args[0]
         if isinstance(argument, VectorSelector):
+            argument = replace(argument, reach=None)
             return nameless([(k, t / 1000) for k, t, _ in self._newest(argument, at_ms)])
         return nameless([(labels, at_ms / 1000) for labels, _ in self._vector(argument, at_ms)])
 
