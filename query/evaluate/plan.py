@@ -92,32 +92,39 @@ class Times:
                 return at
 
 
-def needed_samples(
-    expr: Expr, steps: Interval, times: Times
-) -> list[tuple[VectorSelector, Interval]]:
+class Need(NamedTuple):
+    """What a selector reads."""
+
+    selector: VectorSelector
+    interval: Interval
+    newest_only: bool = False
+    """Whether of each series' samples only the newest matters."""
+
+
+def needed_samples(expr: Expr, steps: Interval, times: Times) -> list[Need]:
     """Return what each selector of `expr` reads when evaluated from the first to the last of `steps`.
 
     Raises:
         TooManySamplesError: A subquery has too many steps.
     """
-    found: list[tuple[VectorSelector, Interval]] = []
+    found: list[Need] = []
     _collect(expr, steps, times, found)
     return found
 
 
-def _collect(
-    expr: Expr, steps: Interval, times: Times, found: list[tuple[VectorSelector, Interval]]
-) -> None:
+def _collect(expr: Expr, steps: Interval, times: Times, found: list[Need]) -> None:
     match expr:
         case VectorSelector():
             first_ms, last_ms = times.bounds(steps, expr.at, expr.offset_ms)
             after_ms = times.lookback_ms if expr.reach is Reach.SMOOTHED else 0
-            found.append((expr, Interval(first_ms - times.lookback_ms, last_ms + after_ms)))
+            interval = Interval(first_ms - times.lookback_ms, last_ms + after_ms)
+            newest_only = first_ms == last_ms and expr.reach is None
+            found.append(Need(expr, interval, newest_only))
         case MatrixSelector(selector=selector):
             first_ms, last_ms = times.bounds(steps, selector.at, selector.offset_ms)
             before_ms, after_ms = times.reach(selector.reach)
             first_ms -= expr.range_ms + before_ms
-            found.append((selector, Interval(first_ms, last_ms + after_ms)))
+            found.append(Need(selector, Interval(first_ms, last_ms + after_ms)))
         case Subquery():
             substeps = times.substeps(expr, *times.bounds(steps, expr.at, expr.offset_ms))
             if substeps:

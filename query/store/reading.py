@@ -60,10 +60,12 @@ def read(
     *,
     start_ms: int,
     end_ms: int,
+    newest_only: bool,
     refused_at_ms: int,
 ) -> Selection:
     """Return the samples of `matched` in (start_ms, end_ms]; rows without any only where the sender is live."""
-    samples = rings.read(matched.rows, start_ms, end_ms)
+    find = rings.read_newest if newest_only else rings.read
+    samples = find(matched.rows, start_ms, end_ms)
     live = senders.live.take(matched.sender_numbers)
     known_until_ms = senders.known_until_ms.take(matched.sender_numbers)
     interval_ms = senders.interval_ms.take(matched.sender_numbers)

@@ -179,6 +179,27 @@ class Rings:
             values[:, block] = self._values.take(at)
         return Samples(times_ms.T, values.T, counts)
 
+    def read_newest(self, rows: Rows, start_ms: int, end_ms: int) -> Samples:
+        """Return the newest sample of each of `rows` in (start_ms, end_ms], in at most one column.
+
+        It is among the last few of the ring, unless the question is about times that are long past.
+        """
+        written, mask = self._written.take(rows), self._mask.take(rows)
+        base, held = self._base.take(rows), np.minimum(written, mask + 1)
+        number = written - 1
+        times_ms = self._times.take(base + (number & mask))
+        for _ in range(_FIRST_WIDTH):
+            late = np.flatnonzero((times_ms > end_ms) & (written - number < held))
+            if not late.size:
+                break
+            number[late] -= 1
+            times_ms[late] = self._times.take(base[late] + (number[late] & mask[late]))
+        else:
+            return _last_column(self.read(rows, start_ms, end_ms))
+        there = (held > 0) & (times_ms > start_ms) & (times_ms <= end_ms)
+        values = self._values.take(base + (number & mask))
+        return Samples(times_ms[:, None], values[:, None], there.astype(np.int64))
+
     def _range(self, rows: Rows, start_ms: int, end_ms: int) -> tuple[Int64Array, Int64Array]:
         """Return the number of the first sample of each row in (start_ms, end_ms], and how many there are."""
         written, mask = self._written.take(rows), self._mask.take(rows)
@@ -245,6 +266,15 @@ class Rings:
             self._times = resized(self._times, self._used)
             self._values = resized(self._values, self._used)
         return base
+
+
+def _last_column(samples: Samples) -> Samples:
+    """Return the newest sample of each row."""
+    if not samples.times_ms.shape[1]:
+        return samples
+    rows, last = np.arange(len(samples.counts)), np.maximum(samples.counts - 1, 0)
+    times_ms, values = samples.times_ms[rows, last], samples.values[rows, last]
+    return Samples(times_ms[:, None], values[:, None], np.minimum(samples.counts, 1))
 
 
 def _positions(first: Int64Array, width: int, base: Int64Array, mask: Int64Array) -> Int64Array:

@@ -156,8 +156,15 @@ class Store:
         self.counters["stored"] += stored
         return stored
 
-    def select(self, matchers: Sequence[Matcher], *, start_ms: int, end_ms: int) -> Selection:
-        """Return the series that match, with their samples in (start_ms, end_ms]."""
+    def select(
+        self,
+        matchers: Sequence[Matcher],
+        *,
+        start_ms: int,
+        end_ms: int,
+        newest_only: bool = False,
+    ) -> Selection:
+        """Return the series that match, with their samples in (start_ms, end_ms], or only the newest of them."""
         return read(
             self._match(matchers),
             self._collection.rows,
@@ -165,6 +172,7 @@ class Store:
             self._senders,
             start_ms=start_ms,
             end_ms=end_ms,
+            newest_only=newest_only,
             refused_at_ms=self._names.refused_at_ms(matchers),
         )
 

@@ -94,10 +94,19 @@ class FixedQueryable:
     names: frozenset[str] = field(default_factory=frozenset)
     refused_at_ms: int = NO_TIME
 
-    def select(self, matchers: Sequence[Matcher], *, start_ms: int, end_ms: int) -> Selection:
+    def select(
+        self,
+        matchers: Sequence[Matcher],
+        *,
+        start_ms: int,
+        end_ms: int,
+        newest_only: bool = False,
+    ) -> Selection:
         rows = [
             Row(
-                samples=[s for s in row.samples if start_ms < ms(s[0]) <= end_ms],
+                samples=[s for s in row.samples if start_ms < ms(s[0]) <= end_ms][
+                    -1 if newest_only else 0 :
+                ],
                 sender=row.sender,
                 labels=row.labels,
                 start_s=row.start_s,

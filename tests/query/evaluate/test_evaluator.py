@@ -65,6 +65,8 @@ def test_selectors_and_calls(text: str, at: float, expected: dict[str, list[floa
         ("max_over_time(rate(x[30s])[60s:10s])", 145, 1.0),
         ("sum_over_time((x > 100)[60s:10s])", 145, 110 + 120 + 130 + 140),
         ("sum_over_time((x @ 100)[60s:10s])", 145, 600),
+        ("absent_over_time(x[1s:1h])", 145, 1),
+        ("absent_over_time(nope[1m:10s])", 145, 1),
     ],
 )
 def test_subqueries(text: str, at: float, expected: float) -> None:

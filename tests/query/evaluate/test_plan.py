@@ -37,8 +37,24 @@ TIMES = Times(start_ms=100_000, end_ms=200_000, lookback_ms=30_000, default_step
 def test_needed_samples(text: str, expected: list[tuple[str, int, int]]) -> None:
     """Each selector reads from its first step's edge to its last step (promql.md 2.4, 2.11)."""
     found = needed_samples(parse(text), Interval(100_000, 200_000), TIMES)
-    seconds = [(print_expr(s), i.start_ms // 1000, i.end_ms // 1000) for s, i in found]
+    seconds = [(print_expr(s), i.start_ms // 1000, i.end_ms // 1000) for s, i, _ in found]
     assert seconds == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "end", "newest_only"),
+    [
+        ("x", 100_000, True),
+        ("x", 115_000, False),
+        ("x @ 50", 115_000, True),
+        ("x smoothed", 100_000, False),
+        ("rate(x[5m])", 100_000, False),
+    ],
+)
+def test_when_the_newest_sample_is_enough(text: str, end: int, newest_only: bool) -> None:
+    """At a single time an instant selector looks at one sample of each series."""
+    (need,) = needed_samples(parse(text), Interval(100_000, end), TIMES)
+    assert need.newest_only == newest_only
 
 
 @pytest.mark.parametrize(

@@ -139,3 +139,24 @@ def test_a_ring_is_a_plain_list(
     for row, wanted in enumerate(plain):
         end = start + window[1]
         assert row_of(rings, row, start, end) == [s for s in wanted if start < s[0] <= end]
+
+
+@given(
+    counts=st.lists(st.integers(0, 80), min_size=1, max_size=5),
+    start=st.integers(-50, 900),
+    length=st.integers(0, 900),
+)
+@settings(max_examples=150, deadline=None)
+def test_the_newest_sample_alone(counts: list[int], start: int, length: int) -> None:
+    """It is the last of those that `read` returns, however far back it lies."""
+    rings, rows = filled(counts), np.arange(len(counts))
+    times, values, held = rings.read_newest(rows, start, start + length)
+    found = [(times[i, 0], values[i, 0]) if n else None for i, n in enumerate(held.tolist())]
+    read = [row_of(rings, row, start, start + length) for row in rows.tolist()]
+    assert found == [samples[-1] if samples else None for samples in read]
+
+
+def test_the_newest_sample_of_nothing() -> None:
+    """A range long before all samples holds none."""
+    samples = filled([40, 0]).read_newest(np.array([0, 1]), -20, -10)
+    assert samples.counts.tolist() == [0, 0]
