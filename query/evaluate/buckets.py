@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -65,14 +66,11 @@ def make_blocks(
 ) -> Iterator[tuple[slice, Block]]:
     """Yield blocks and the steps they are of; buckets with equal bounds are one, with their counts added.
 
-    Many steps are done at once where the same buckets are there at each, otherwise one after the other.
+    Neighbouring steps are done at once while the same buckets are there.
     """
     there = present[layout.rows]
-    is_steady = bool((there == there[:, :1]).all())
-    width = max(CELLS_AT_ONCE // max(len(there), 1), 1) if is_steady else 1
-    for begin in range(0, present.shape[1], width):
-        span = slice(begin, begin + width)
-        chosen = there[:, span][:, :1].nonzero()[0]
+    for span in _spans(there):
+        chosen = there[:, span.start].nonzero()[0]
         for block in _blocks(layout, chosen, values[layout.rows[chosen], span]):
             yield span, block
 
@@ -87,6 +85,16 @@ def parse_bound(text: str) -> float | None:
     except (OverflowError, ValueError):  # too large, or hexadecimal without digits
         return None
     return None if math.isinf(bound) and text[-1:].isdigit() else bound
+
+
+def _spans(there: BoolArray) -> Iterator[slice]:
+    """Yield runs of steps at which the same buckets are there, cut where they would be too much at once."""
+    most = max(CELLS_AT_ONCE // max(len(there), 1), 1)
+    changes = np.logical_or.reduce(there[:, 1:] != there[:, :-1], axis=0).nonzero()[0] + 1
+    edges = [0, *changes.tolist(), there.shape[1]]
+    for begin, end in pairwise(edges):
+        for start in range(begin, end, most):
+            yield slice(start, min(start + most, end))
 
 
 def _layout(labels: Sequence[Labels]) -> Layout:
