@@ -49,10 +49,11 @@ def absent_labels(argument: Expr) -> Labels:
 def _scalar(_: Context, __: Call, arguments: Sequence[Argument]) -> StepScalar:
     """Return the only element's value, NaN if there are more or none."""
     vector = vector_argument(arguments, 0)
-    counts = np.count_nonzero(vector.present, axis=0)
-    sums = np.where(vector.present, vector.values, 0.0)
-    with np.errstate(all="ignore"):
-        return StepScalar(values=np.where(counts == 1, np.add.reduce(sums, axis=0), np.nan))
+    if not len(vector.labels):
+        return StepScalar(values=np.full(vector.values.shape[1], np.nan))
+    first = vector.values[vector.present.argmax(axis=0), np.arange(vector.values.shape[1])]
+    is_only = np.count_nonzero(vector.present, axis=0) == 1
+    return StepScalar(values=np.where(is_only, first, np.nan))
 
 
 def _vector(_: Context, __: Call, arguments: Sequence[Argument]) -> StepVector:

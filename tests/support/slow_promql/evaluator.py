@@ -348,10 +348,15 @@ def _absent_labels(expr: Expr) -> Labels:
         expr = expr.selector
     if not isinstance(expr, VectorSelector):
         return ()
-    others = [matcher for matcher in expr.matchers if matcher.name != METRIC_NAME]
-    names = [matcher.name for matcher in others]
-    equal = [m for m in others if m.op is MatchOp.EQUAL and names.count(m.name) == 1 and m.value]
-    return tuple(sorted((matcher.name, matcher.value) for matcher in equal))
+    known: dict[str, str] = {}
+    equal: set[str] = set()
+    for matcher in expr.matchers:
+        if matcher.op is MatchOp.EQUAL and matcher.name not in equal:
+            equal.add(matcher.name)
+            known[matcher.name] = matcher.value
+        else:
+            known.pop(matcher.name, None)
+    return tuple(sorted((k, v) for k, v in known.items() if v and k != METRIC_NAME))
 
 
 def _expanded(template: str, found: re.Match[str]) -> str:
