@@ -37,6 +37,10 @@ NAME = "__name__"
 MAX_KNOWN_SERIES = 200_000
 MAX_SAMPLES_PER_SERIES = 1024
 """Of one series in one request: what the largest window holds."""
+MAX_SERIES = 100_000
+"""Of one request, and as many families' metadata: Prometheus sends 2,000 samples; two bytes make a series."""
+MAX_LABELS = 500
+"""Of one series."""
 MAX_REPEATS = 256
 """Of one series in one batch: what the store takes in one message."""
 MAX_AHEAD_MS = 600_000
@@ -162,6 +166,8 @@ class Decoder:
             request = WriteRequest.FromString(raw)
         except WireError as error:
             raise DecodeError("remote write request", str(error) or "not protobuf") from error
+        if max(len(request.timeseries), len(request.metadata)) > MAX_SERIES:
+            raise DecodeError("remote write request", f"more than {MAX_SERIES} series: send less")
         refused: Counter[Refusal] = Counter()
         for one in request.metadata:
             self._keep_metadata(one, refused)
@@ -221,11 +227,12 @@ class Decoder:
         refused[Refusal.NATIVE_HISTOGRAM] += len(message.histograms)
         if series is None:
             return
-        samples = [(one.timestamp, one.value) for one in message.samples]
+        # Writers send a series' samples in time order.
+        newest = message.samples[-MAX_SAMPLES_PER_SERIES:]
+        refused[Refusal.SURPLUS_SAMPLE] += len(message.samples) - len(newest)
+        samples = [(one.timestamp, one.value) for one in newest]
         if len(samples) > MAX_REPEATS:
             samples.sort(key=lambda sample: sample[0])
-            refused[Refusal.SURPLUS_SAMPLE] += max(len(samples) - MAX_SAMPLES_PER_SERIES, 0)
-            samples = samples[-MAX_SAMPLES_PER_SERIES:]
         for number, (time_ms, value) in enumerate(samples):
             if time_ms > latest_ms:
                 refused[Refusal.TOO_FAR_AHEAD] += 1
@@ -243,6 +250,9 @@ class Decoder:
             WireError: A label is not protobuf.
             UnicodeDecodeError: A label is not UTF-8.
         """
+        if len(message.labels) > MAX_LABELS:
+            refused[Refusal.TOO_MANY_LABELS] += 1
+            return None
         key = b"".join([b"\x0a" + _varint(len(label)) + label for label in message.labels])
         series = self._known.get(key)
         if series is not None:

@@ -14,6 +14,8 @@ class Refusal(StrEnum):
 
     UNDECODABLE_SERIES = "undecodable_series"
     """A time series that is not protobuf, or whose labels are not UTF-8."""
+    TOO_MANY_LABELS = "too_many_labels"
+    """A time series with more labels than any real one."""
     TOO_FAR_AHEAD = "too_far_ahead"
     """A sample more than 10 min ahead of the clock."""
     UNDECODABLE_METADATA = "undecodable_metadata"
@@ -42,6 +44,7 @@ class Refusal(StrEnum):
 
 TOLD_TO_THE_WRITER = (
     Refusal.UNDECODABLE_SERIES,
+    Refusal.TOO_MANY_LABELS,
     Refusal.TOO_FAR_AHEAD,
     Refusal.UNDECODABLE_METADATA,
 )

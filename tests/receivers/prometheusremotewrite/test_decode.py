@@ -135,6 +135,7 @@ BAD_LABEL = field(1, field(1, b"a") + field(2, b"\xff"))
         (time_series([*X, ("__name__", "z")], [(NOW, 1.0)]), "duplicate_label"),
         (field(1, field(1, b"__name__") + field(2, b"x")) + BAD_LABEL, "undecodable_series"),
         (b"\xff\xff", "undecodable_series"),
+        (b"\x0a\x00" * 501, "too_many_labels"),
         (field(1, b"\xff"), "undecodable_series"),
         (x((NOW + 600_001, 1.0)), "too_far_ahead"),
         (time_series(X, [], field(3, b"")), "exemplar"),
@@ -164,7 +165,7 @@ def test_a_known_series_too_far_ahead_is_left_out_too() -> None:
 def test_very_many_samples_of_a_series_come_in_several_batches() -> None:
     """The store takes 256 samples of a series in one message; the newest 1024 are kept, in time order."""
     samples = [(at, float(at)) for at in range(2_000)]
-    written = Decoder().decode(write_request([x(*reversed(samples))]), NOW)
+    written = Decoder().decode(write_request([x(*samples[:976], *reversed(samples[976:]))]), NOW)
     assert [len(batch) for batch in written.batches] == [1, 1, 1, 1]
     assert [(t, v) for _, _, t, v in rows(written)] == samples[-1_024:]
     assert refused(written) == {"surplus_sample": 976}
@@ -202,6 +203,13 @@ def test_metadata_is_kept() -> None:
         },
         {"metadata_limit": 1, "undecodable_metadata": 2},
     )
+
+
+@pytest.mark.parametrize("entry", [b"\x0a\x00", b"\x1a\x00"], ids=["series", "metadata"])
+def test_a_request_of_empty_entries_is_refused(entry: bytes) -> None:
+    """Two bytes make an entry: millions of them fit into a request of a few megabytes."""
+    with pytest.raises(DecodeError, match="more than 100000 series"):
+        Decoder().decode(entry * 100_001, NOW)
 
 
 def test_garbage_is_no_request() -> None:
