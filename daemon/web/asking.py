@@ -59,6 +59,8 @@ class Wish:
     timeout_s: float | None = None
     limit: int = 0
     """Elements of the result; 0 is no limit."""
+    delayed_names: bool = False
+    """Drop metric names at the end only (promql.md 2.13)."""
     at_ms: int | None = None
     """The time of an instant query, which is refused while settling if its answer may be partial."""
 
@@ -210,6 +212,7 @@ class Asking:
         return QueryOptions(
             lookback_ms=lookback_ms,
             max_samples=self._settings.max_samples,
+            delayed_names=wish.delayed_names,
             timeout_s=timeout_s,
             clock=time.monotonic,
             is_canceled=gone.is_set,

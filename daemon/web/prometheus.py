@@ -112,6 +112,7 @@ def _wish(parameters: Parameters, *, steps: int = 1, at_ms: int | None = None) -
         lookback_ms=lookback_ms,
         timeout_s=None if timeout_ms is None else max(timeout_ms, 0) / 1000,
         limit=parameters.limit(),
+        delayed_names=parameters.text("delayed_name_removal") == "true",
         at_ms=at_ms,
     )
 

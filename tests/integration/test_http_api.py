@@ -363,3 +363,14 @@ async def test_counted(client: HttpClient) -> None:
         200: 1.0,
         400: 1.0,
     }
+
+
+async def test_delayed_name_removal(client: HttpClient) -> None:
+    """Two names with equal labels are 422 as a rate, unless names are removed at the end (promql.md 2.13)."""
+    twins = {(("__name__", "y_total"), *labels[1:]): points for labels, points in REQUESTS.items()}
+    await client.write(twins)
+    query = 'count(rate({__name__=~"x_total|y_total"}[1m]))'
+    clash = await client.get("/api/v1/query", query=query)
+    delayed = await client.get("/api/v1/query", query=query, delayed_name_removal="true")
+    assert (clash.status, clash.json["errorType"]) == (422, "execution")
+    assert delayed.json["data"]["result"] == [{"metric": {}, "value": [START_S + 62, "6"]}]
