@@ -81,17 +81,14 @@ def _of_vectors(context: Context, node: Binary, left: StepVector, right: StepVec
     check_one_side(many.present, one.present, one.labels, matching, signatures)
     pairs = _pairs(context, node, matching, signatures, (many, one))
     present = many.present[pairs.many] & one.present[pairs.one]
-    if matching.many is None:
-        # Before a filter leaves pairs out: that they cannot be told apart does not depend on values (promql.md 2.9).
-        check_results(matching, signatures, pairs, present)
+    # Before a filter leaves pairs out, for one-to-one and many-to-one matches alike (promql.md 4.3).
+    check_results(matching, signatures, pairs, present)
     rows = [(pairs.many, pairs.one)[side] for side in sides(matching)]
     left_values, right_values = (side.values[of] for side, of in zip(both, rows, strict=True))
     values = OPERATIONS[node.op](left_values, right_values)
     if node.op.is_comparison and not node.return_bool:
         present &= values
         values = left_values
-    if matching.many is not None:
-        check_results(matching, signatures, pairs, present)
     return StepVector(
         labels=pairs.labels,
         values=values.astype(np.float64, copy=False),

@@ -117,6 +117,8 @@ MATCHED_TWICE = (
     "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)"
 )
 
+NOT_UNIQUE = "multiple matches for labels: grouping labels must ensure unique matches"
+
 
 def duplicates(side: str) -> str:
     return (
@@ -133,10 +135,9 @@ def duplicates(side: str) -> str:
         ("v * on(i) group_right v", duplicates("left")),
         ("v + on(i) w", MATCHED_TWICE),
         ("v > on(i) w", MATCHED_TWICE),
-        (
-            "v * on(i) group_left(g) w",
-            "multiple matches for labels: grouping labels must ensure unique matches",
-        ),
+        ("v * on(i) group_left(g) w", NOT_UNIQUE),
+        ("v > on(i) group_left(g) w", NOT_UNIQUE),
+        ("w < on(i) group_right(g) v", NOT_UNIQUE),
     ],
 )
 def test_refused(query: str, message: str) -> None:

@@ -177,7 +177,7 @@ def joined(node: Binary, left: Vector, right: Vector) -> Vector:
         if key in partners:
             raise RefusedError("found duplicate series for the match group")
         partners[key] = element
-    seen: set[Labels] = set()
+    seen: set[Labels | tuple[Labels, Labels]] = set()
     result: Vector = []
     for labels, value in many:
         key = signature(matching, labels)
@@ -187,10 +187,14 @@ def joined(node: Binary, left: Vector, right: Vector) -> Vector:
             raise RefusedError("multiple matches for labels: many-to-one matching must be explicit")
         seen.add(key)
         other_labels, other = partners[key]
+        made = _result_labels(node, matching, labels, other_labels)
+        if matching.many is not None and (key, made) in seen:
+            raise RefusedError("multiple matches for labels: grouping labels must be unique")
+        seen.add((key, made))
         a, b = (other, value) if swapped else (value, other)
         number = infix(node.op, a, b, return_bool=node.return_bool)
         if number is not None:
-            result.append((_result_labels(node, matching, labels, other_labels), number))
+            result.append((made, number))
     return unique(result)
 
 
