@@ -15,7 +15,7 @@ OVERFLOW_SCALE = 2.0**-64
 
 
 def sum_groups(groups: Groups, gathered: Float64Array) -> Float64Array:
-    """Return [g, s]: the sum of each group; NaN propagates, and Inf plus -Inf is NaN.
+    """Return [g, s]: the sum of each group; NaN propagates, Inf plus -Inf is NaN, and -0 alone is 0.
 
     `gathered` is [n, s], zero where a series is absent.
     """
@@ -55,7 +55,7 @@ Cells = tuple[IndexArray, ...]
 
 def _sums(groups: Groups, gathered: Float64Array) -> tuple[Float64Array, Cells | None]:
     """Return the sums, and where finite addends overflow."""
-    sums = groups.reduce(np.add, gathered)
+    sums = groups.reduce(np.add, gathered) + 0.0
     largest = groups.reduce(np.maximum, np.abs(gathered))
     finite = np.isfinite(largest)
     lost = groups.sizes[:, np.newaxis] * EPSILON * largest > WORST_ERROR * np.abs(sums)

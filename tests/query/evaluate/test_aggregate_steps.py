@@ -130,6 +130,12 @@ def test_steps(query: str, expected: str) -> None:
     assert ask(data, query).rows == expect(expected)
 
 
+def test_minus_zero() -> None:
+    """A compensated sum of -0 alone is 0, as is its mean; the smallest of one value is that value."""
+    values = [str(ask("v -0", f"{op}(v)").rows[()][0]) for op in ("sum", "avg", "min", "max")]
+    assert values == ["0.0", "0.0", "-0.0", "-0.0"]
+
+
 def test_counted_values_are_limited() -> None:
     """Each value is a series over all steps: how many those are is counted before they are made."""
     data = 'v{i="1"} 1 2 3\nv{i="2"} 4 5 6'
