@@ -59,6 +59,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _subject(options: argparse.Namespace, stack: ExitStack) -> Subject:
+    delayed = not options.immediate_names
+    parameters = {"delayed_name_removal": "true"} if delayed else {}
     if options.url:
         url, command = options.url, options.restart
 
@@ -66,14 +68,13 @@ def _subject(options: argparse.Namespace, stack: ExitStack) -> Subject:
             subprocess.run(command, shell=True, check=True)
             return str(url)
 
-        return RemoteSubject(url, restart if command else None)
+        return RemoteSubject(url, restart if command else None, parameters)
     if options.start:
         server = stack.enter_context(TallydServer())
-        return RemoteSubject(server.start(), server.start)
+        return RemoteSubject(server.start(), server.start, parameters)
     if options.prometheus:
         prometheus = stack.enter_context(PrometheusServer())
         return RemoteSubject(prometheus.start(), prometheus.start)
-    delayed = not options.immediate_names
     return SlowSubject() if options.slow else EngineSubject(delayed_names=delayed)
 
 
