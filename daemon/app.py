@@ -196,6 +196,7 @@ class App:
             retention_ms=self._windows_config.retention,
             settle_for_ms=self._windows_config.settle_for,
             remote_write=self._build_remote_write(),
+            headers=self.windows.families,
             asked=self.windows.asked,
             count=self.metrics.counters(
                 "tallyd_http_api_answers", "Answers of the HTTP API", label="status"

@@ -40,6 +40,7 @@ TRUSTED_CLOCKS = frozenset({"prometheusremotewrite"})
 MAX_SENDER_MEMOS = 20_000
 MAX_ROWS_PER_METRIC = 200_000
 MAX_BUCKET_NAMES = 1_000
+MAX_FAMILIES = 10_000
 _NANOS_PER_MS = 1_000_000
 
 _CUMULATIVE_KINDS = frozenset(
@@ -95,6 +96,8 @@ class Windows:
         self._on_append = on_append
         self._memos: dict[Sender, _SenderMemo] = {}
         self._bucket_names: set[str] = set()
+        self.families: dict[str, MetricHeader] = {}
+        """What senders tell of metrics, by name as stored; of metrics that tell nothing there is nothing."""
         self.reports = 0
         """Messages with metrics that arrived, whatever a filter made of them."""
 
@@ -176,8 +179,12 @@ class Windows:
             self._count("temporality_not_cumulative", 1)
             return None
         is_distribution = header.type not in {MetricType.GAUGE, MetricType.SUM}
+        name = metric_name(header.name)
+        tells = header.description or header.unit or header.type is not MetricType.GAUGE
+        if tells and (name in self.families or len(self.families) < MAX_FAMILIES):
+            self.families[name] = header
         return _MetricMemo(
-            name=metric_name(header.name),
+            name=name,
             is_counter=is_distribution or (header.type is MetricType.SUM and header.is_monotonic),
             is_distribution=is_distribution,
         )

@@ -10,6 +10,7 @@ from daemon.web.api import Route
 from daemon.web.asking import TRUNCATED, Asking
 from daemon.web.envelope import ApiError, Reply, bad_parameter, reply
 from daemon.web.formatting import format_labels
+from daemon.web.metadata import Family
 from daemon.web.parameters import MAX_TIME_MS, Parameters, shortened
 from daemon.web.prometheus import api_route
 from query.labels import Labels, Matcher
@@ -34,23 +35,7 @@ class Labelled(Protocol):
         """Return every value of a label in use."""
 
 
-class FamilyMetadata(Protocol):
-    """What is known of a metric family."""
-
-    @property
-    def type(self) -> str:
-        """Such as counter."""
-
-    @property
-    def help(self) -> str:
-        """What it measures."""
-
-    @property
-    def unit(self) -> str:
-        """Such as seconds; often empty."""
-
-
-Metadata = Callable[[], Mapping[str, FamilyMetadata]]
+Metadata = Callable[[], Mapping[str, Family]]
 
 
 class CatalogApi:

@@ -12,11 +12,13 @@ from daemon.web.api import ApiServer, Route
 from daemon.web.asking import Asking, AskingSettings
 from daemon.web.catalog import CatalogApi, Labelled
 from daemon.web.memstore import MemstoreApi, Scaling
+from daemon.web.metadata import describe_families
 from daemon.web.prometheus import QueryApi
 from daemon.web.remote_write import RemoteWrite, remote_write_routes
 from daemon.web.status import StatusApi
 from query.durations import format_duration
 from query.queryable import Queryable
+from receivers.model import MetricHeader
 
 
 class Remembered(Queryable, Labelled, Protocol):
@@ -40,6 +42,7 @@ class HttpApi:
         retention_ms: int,
         settle_for_ms: int,
         remote_write: RemoteWrite | None,
+        headers: Mapping[str, MetricHeader],
         asked: Callable[[str], None],
         count: Callable[[str, int], None],
     ) -> None:
@@ -53,6 +56,7 @@ class HttpApi:
             retention_ms: `exporters.windows.retention`.
             settle_for_ms: `exporters.windows.settle_for`, counted from now.
             remote_write: What takes remote write; None if it is off.
+            headers: What senders tell of metrics, by name; read when asked for.
             asked: Hears the metric names of queries that nobody ever reported.
             count: Hears the status of every answer.
         """
@@ -74,11 +78,11 @@ class HttpApi:
                 "retention": format_duration(retention_ms),
             },
         )
-        metadata = {} if remote_write is None else remote_write.receiver.metadata
+        written = {} if remote_write is None else remote_write.receiver.metadata
         memstore = MemstoreApi(engine, store, store, self.asking, clock, retention_ms=retention_ms)
         routes: Mapping[str, Route] = {
             **QueryApi(self.asking, clock).routes(),
-            **CatalogApi(store, self.asking, lambda: metadata).routes(),
+            **CatalogApi(store, self.asking, lambda: describe_families(headers, written)).routes(),
             **status.routes(),
             **memstore.routes(),
             **remote_write_routes(remote_write),

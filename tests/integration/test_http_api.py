@@ -11,6 +11,8 @@ import pytest
 
 from query.labels import Labels
 from tests.support.http_api import START_MS, HttpClient, http_client
+from tests.support.opencensus_messages import ci, node, request
+from tests.support.remote_write import HEADERS, compressed, metadata, write_request
 
 pytestmark = pytest.mark.integration
 
@@ -374,3 +376,21 @@ async def test_delayed_name_removal(client: HttpClient) -> None:
     delayed = await client.get("/api/v1/query", query=query, delayed_name_removal="true")
     assert (clash.status, clash.json["errorType"]) == (422, "execution")
     assert delayed.json["data"]["result"] == [{"metric": {}, "value": [START_S + 62, "6"]}]
+
+
+async def test_metadata(client: HttpClient) -> None:
+    """Remote writers' and sidecars' descriptions are told, all, one, or some of them."""
+    raw = write_request(metadatas=[metadata(1, "x_total", "Requests.", "1"), metadata(2, "up")])
+    await client.send("POST", "/api/v1/write", data=compressed(raw), headers=HEADERS)
+    x_total = {"x_total": [{"type": "counter", "unit": "1", "help": "Requests."}]}
+    up = {"up": [{"type": "gauge", "unit": "", "help": ""}]}
+    async with client.run.sidecar(request(node=node())) as sidecar:
+        await sidecar.report(request(ci("http/calls", at=START_S + 60)))
+        described = (await client.data("/api/v1/metadata"))["http_calls"][0]["type"]
+    assert (
+        described,
+        await client.data("/api/v1/metadata", metric="x_total"),
+        await client.data("/api/v1/metadata", metric="up", limit=1),
+        len(await client.data("/api/v1/metadata", limit=1)),
+        await client.data("/api/v1/metadata", metric="nobody"),
+    ) == ("counter", x_total, up, 1, {})
