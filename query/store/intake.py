@@ -161,7 +161,8 @@ class Intake:
     def _hold(self, rows: Rows, values: Float64Array, lower: BoolArray) -> Float64Array:
         """Return `values` with the last value where a drop is no reset (opencensus.md 4.4)."""
         last = self._rows.last_value.take(rows)
-        dips = lower & (values >= last - ROUNDING * np.abs(last))
+        with np.errstate(invalid="ignore"):  # a drop from infinity is a reset
+            dips = lower & (values >= last - ROUNDING * np.abs(last))
         counts = self._rows.count_row.take(rows)
         sums = np.flatnonzero(lower & ~dips & (counts != NO_ROW))
         held = dips.copy()
