@@ -13,7 +13,7 @@ from query.evaluate.context import Budget, Context
 from query.evaluate.delayed_names import drop_delayed_names
 from query.evaluate.evaluator import Evaluator
 from query.evaluate.label_work import LabelWork
-from query.evaluate.plan import Interval, Need, Times, needed_samples
+from query.evaluate.plan import Interval, Times, needed_samples
 from query.evaluate.results import QueryResult, result_at, result_of_range, result_over
 from query.evaluate.stepped import StepVector
 from query.parser import parse
@@ -171,7 +171,10 @@ class PromEngine:
         needed = needed_samples(expr, steps, times)
         selections: dict[int, Selection] = {}
         for need in needed:
-            found = self._select(need)
+            (start_ms, end_ms), newest_only = need.interval, need.newest_only
+            found = self._queryable.select(
+                need.selector.matchers, start_ms=start_ms, end_ms=end_ms, newest_only=newest_only
+            )
             budget.take_samples(int(found.counts.sum()))
             selections[id(need.selector)] = found
         context = Context(
@@ -189,17 +192,6 @@ class PromEngine:
             samples=samples,
             is_range=step_ms is not None,
         )
-
-    def _select(self, need: Need) -> Selection:
-        """Read what a selector needs; joining senders takes more than each one's newest sample."""
-        matchers, (start_ms, end_ms) = need.selector.matchers, need.interval
-        if need.newest_only:
-            found = self._queryable.select(
-                matchers, start_ms=start_ms, end_ms=end_ms, newest_only=True
-            )
-            if self._labels.all_different(found.labels):
-                return found
-        return self._queryable.select(matchers, start_ms=start_ms, end_ms=end_ms)
 
     def _parse(self, text: str, *, step_ms: int, range_ms: int) -> Expr:
         found = self._parsed.get(text)

@@ -67,7 +67,8 @@ class Queryable(Protocol):
         """Return the series that match, with their samples in (start_ms, end_ms].
 
         A series without a sample in that range is in the selection only if its sender is live. With `newest_only` the
-        asker needs each series' newest sample in the range, and the others may be missing.
+        asker needs each series' newest sample in the range, and the others may be missing; not where series of
+        different senders have equal labels, because joining them takes all.
         """
 
     def knows(self, name: str) -> bool:

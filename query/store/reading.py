@@ -64,7 +64,8 @@ def read(
     refused_at_ms: int,
 ) -> Selection:
     """Return the samples of `matched` in (start_ms, end_ms]; rows without any only where the sender is live."""
-    find = rings.read_newest if newest_only else rings.read
+    one_is_enough = newest_only and not table.shared.take(matched.rows).any()
+    find = rings.read_newest if one_is_enough else rings.read
     samples = find(matched.rows, start_ms, end_ms)
     live = senders.live.take(matched.sender_numbers)
     known_until_ms = senders.known_until_ms.take(matched.sender_numbers)

@@ -1,11 +1,22 @@
 from __future__ import annotations
 
+from collections import defaultdict
+
+import numpy as np
 import pytest
 
 from query.engine import QueryOptions
 from query.errors import QueryError
+from query.evaluate.annotations import Annotations
+from query.evaluate.context import Budget, Context
+from query.evaluate.evaluator import Evaluator
+from query.evaluate.label_work import LabelWork
+from query.evaluate.plan import Times
+from query.parser import parse
+from query.printer import print_expr
+from query.syntax import Aggregation, Binary, BinaryOp, Call, Expr, Unary, UnaryOp
 from tests.support.asking import ask, ask_range, named, points, values
-from tests.support.selections import Row, Sender
+from tests.support.selections import FixedQueryable, Row, Sender
 
 X = named("x")
 SECONDS = [Row(samples=[(t, t) for t in range(0, 610, 10)], labels=X)]
@@ -138,3 +149,29 @@ def test_names_dropped_at_the_end() -> None:
     assert values(found) == {"__name__=x": [2.0], "__name__=y": [2.0]}
     assert values(ask(rows, "abs(x)", 25, options=options)) == {"": [2.0]}
     assert values(ask(rows, "max_over_time(abs(x)[30s:10s])", 25, options=options)) == {"": [2.0]}
+
+
+@pytest.mark.parametrize(
+    "expr",
+    [
+        Aggregation(op="sum", expr=parse("x[5m]")),
+        Binary(op=BinaryOp.ADD, left=parse("'a'"), right=parse("1")),
+        Unary(op=UnaryOp.MINUS, expr=parse("'a'")),
+        Aggregation(op="sum", expr=parse("1")),
+        Aggregation(op="topk", expr=parse("vector(1)"), param=parse("vector(1)")),
+        Call(name="quantile_over_time", args=(parse("'a'"), parse("vector(1)[1m:]"))),
+    ],
+    ids=print_expr,
+)
+def test_what_the_type_checker_keeps_out(expr: Expr) -> None:
+    """A tree that no text parses to is a mistake in this program, not in a query."""
+    times = Times(start_ms=0, end_ms=0, lookback_ms=1, default_step_ms=60_000)
+    context = Context(
+        times_ms=np.zeros(1, np.int64),
+        annotations=Annotations(""),
+        labels=LabelWork(),
+        budget=Budget(max_samples=100),
+    )
+    nothing = FixedQueryable(rows=[]).select([], start_ms=0, end_ms=0)
+    with pytest.raises((TypeError, KeyError)):
+        Evaluator(defaultdict(lambda: nothing), times).evaluate(expr, context)

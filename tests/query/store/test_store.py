@@ -91,6 +91,45 @@ def test_select_returns_what_was_appended() -> None:
     )
 
 
+def test_the_newest_sample_is_enough_unless_labels_are_shared() -> None:
+    """Of senders with equal labels all samples are read: joining them takes more than the newest."""
+    driver = Driver()
+    for at in (0, 20_000):
+        driver.report("a", at, (labels("m"), at, 1.0), (labels("n"), at, 1.0))
+        driver.report("b", at, (labels("m"), at + 1, 2.0), (labels("o"), at, 1.0))
+
+    def counts(name: str) -> list[int]:
+        found = driver.store.select(
+            [equal("__name__", name)], start_ms=T0 - 1, end_ms=T0 + 30_000, newest_only=True
+        )
+        return found.counts.tolist()
+
+    assert (counts("m"), counts("n"), counts("o")) == ([2, 2], [1], [1])
+
+
+def test_labels_are_the_same_object_for_the_same_rows() -> None:
+    """Rows of ended senders without samples in the range make no new labels of each answer."""
+    driver = Driver()
+    driver.open("a")
+    driver.open("b")
+    driver.report("a", 0, (labels("m", k="1"), 0, 1.0))
+    driver.report("b", 0, (labels("m", k="2"), 0, 1.0))
+    driver.store.sender_closed("a", T0 + 1)
+    driver.store.advance(T0 + 200_000)
+    driver.report("b", 250_000, (labels("m", k="2"), 250_000, 1.0))
+    first, second = (driver.select(NAMED_M, start=240_000, end=250_000).labels for _ in "12")
+    everything = driver.select(NAMED_M).labels
+    assert (first is second, list(first), len(everything)) == (True, [labels("m", k="2")], 2)
+
+
+def test_infinite_counters_fall() -> None:
+    """A drop from infinity is a reset, and nothing is reckoned with infinities."""
+    driver = Driver()
+    for at, value in ((0, float("inf")), (20_000, 1.0), (40_000, float("-inf"))):
+        driver.report("a", at, (M, at, value))
+    assert driver.samples(NAMED_M) == [(0, float("inf")), (20_000, 1.0), (40_000, float("-inf"))]
+
+
 @pytest.mark.parametrize("metric", ["nothing", ""])
 def test_nothing_matches_an_unknown_name(metric: str) -> None:
     """An empty selection has arrays of no rows."""
