@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -13,6 +14,7 @@ from urllib.parse import unquote
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from daemon.web.listener import GRACE_S, HttpListener
 
@@ -107,7 +109,7 @@ class ApiServer(HttpListener):
         allowed_origins: Sequence[str] = (),
         count: Callable[[str, int], None],
     ) -> None:
-        """Listen on nothing yet; `count(status, 1)` hears of every answer."""
+        """Listen on nothing yet; `count(status, 1)` hears of every answer, "malformed" for status."""
         super().__init__(endpoint, {})
         self._exact = {path: route for path, route in routes.items() if "*" not in path}
         self._patterns = [
@@ -126,8 +128,24 @@ class ApiServer(HttpListener):
             access_log=None,
             auto_decompress=False,
             max_line_size=MAX_LINE_BYTES,
+            logger=self._logger(),
         )
         return web.ServerRunner(server, shutdown_timeout=GRACE_S)
+
+    def _logger(self) -> logging.Logger:
+        """Return where aiohttp tells of errors: bytes that are no HTTP are counted and not told."""
+
+        def is_worth_a_line(record: logging.LogRecord) -> bool:
+            error = record.exc_info[1] if record.exc_info else None
+            malformed = isinstance(error, HttpProcessingError)
+            if malformed:
+                self._count("malformed", 1)
+            return not malformed and record.levelno >= logging.WARNING
+
+        logger = logging.Logger(__name__)  # noqa: LOG001 each server counts for itself
+        logger.parent = logging.getLogger()
+        logger.addFilter(is_worth_a_line)
+        return logger
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         try:

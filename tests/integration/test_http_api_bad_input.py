@@ -250,3 +250,24 @@ async def test_remote_write_methods_and_off() -> None:
         get = await client.get("/api/v1/write")
     assert (off.status, get.status) == (404, 405)
     assert b"add prometheusremotewrite to the receivers" in off.body
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param(b"GARBAGE\r\n\r\n", id="no HTTP"),
+        pytest.param(b"GET / HTTP/9.9\r\n\r\n", id="a version that is not"),
+        pytest.param(b"GET /?\xff HTTP/1.1\r\n\r\n", id="a path that is no ASCII"),
+        pytest.param(b"GET / HTTP/1.1\r\nX: " + b"a" * 100_000 + b"\r\n\r\n", id="a long header"),
+    ],
+)
+async def test_malformed(client: HttpClient, raw: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """Bytes that are no HTTP are answered 400 and counted; no line in the log."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", client.run.app.ports["http_api"])
+    writer.write(raw)
+    status = await asyncio.wait_for(reader.readline(), UNIT_S)
+    writer.close()
+    await writer.wait_closed()
+    counted = client.run.page()['tallyd_http_api_answers_total{status="malformed"}']
+    warned = [record for record in caplog.records if record.levelname in {"WARNING", "ERROR"}]
+    assert (status.split()[1], counted, warned) == (b"400", 1.0, [])
