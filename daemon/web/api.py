@@ -142,7 +142,7 @@ class ApiServer(HttpListener):
                 self._count("malformed", 1)
             return not malformed and record.levelno >= logging.WARNING
 
-        logger = logging.Logger(__name__)  # noqa: LOG001 each server counts for itself
+        logger = logging.Logger(__name__, logging.DEBUG)  # noqa: LOG001 each server counts for itself
         logger.parent = logging.getLogger()
         logger.addFilter(is_worth_a_line)
         return logger
