@@ -59,10 +59,6 @@ class Budget:
                 f"more than {self._max_samples}, select fewer series or a shorter range"
             )
 
-    def release_samples(self, count: int) -> None:
-        """Note that `count` samples are no longer held."""
-        self._samples -= count
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Context:

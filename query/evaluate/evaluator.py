@@ -160,6 +160,7 @@ class Evaluator:
             before_ms=self._times.lookback_ms,
             after_ms=self._times.lookback_ms,
         )
+        context.budget.take_samples(len(context.times_ms) * samples.series.number)
         return spread(context, map_windows(context, samples, interpolated))
 
     def _substeps(self, subquery: Subquery, ends_ms: Int64Array, context: Context) -> Series:
@@ -196,15 +197,14 @@ class Evaluator:
         self, call: Call, ranged: MatrixSelector | Subquery, context: Context
     ) -> StepVector:
         samples = self.range_vector(ranged, context)
+        context.budget.take_samples(len(context.times_ms) * samples.series.number)
         if call.name == "absent_over_time":
             return absent_over_time(context, samples, absent_labels(ranged))
         parameters = [
             _scalar(self.evaluate(arg, context)) for arg in call.args if arg is not ranged
         ]
-        steps = len(context.times_ms)
-        if parameters and len(samples.end_ms) < steps:
+        if parameters and len(samples.end_ms) < len(context.times_ms):
             samples = samples.repeated(context.times_ms)
-        context.budget.take_samples(len(samples.end_ms) * samples.series.number)
         return call_range_function(context, call, samples, parameters)
 
     def _aggregation(self, node: Aggregation, context: Context) -> StepVector:

@@ -73,6 +73,13 @@ def test_options(text: str, options: QueryOptions, expected: dict[str, list[floa
         ("", QueryOptions(), "bad_data", "the query is empty"),
         ("x[step()]", QueryOptions(), "bad_data", "the duration must be greater than 0"),
         ("rate(x[2m])", QueryOptions(max_samples=12), "execution", "too many samples"),
+        (
+            "absent_over_time(vector(1)[9s:1s])",
+            QueryOptions(max_samples=0),
+            "execution",
+            "too many",
+        ),
+        ("x smoothed", QueryOptions(max_samples=0), "execution", "too many samples"),
         ("x * on() x", QueryOptions(), "execution", "duplicate"),
         ("sum_over_time(x[10y:1ms])", QueryOptions(), "execution", "too many samples"),
         ("x", QueryOptions(timeout_s=0.0, clock=iter([0.0, 1.0]).__next__), "timeout", "timed out"),
