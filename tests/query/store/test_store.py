@@ -102,7 +102,7 @@ def test_the_newest_sample_is_enough_unless_labels_are_shared() -> None:
         found = driver.store.select(
             [equal("__name__", name)], start_ms=T0 - 1, end_ms=T0 + 30_000, newest_only=True
         )
-        return found.counts.tolist()
+        return [int(count) for count in found.counts]
 
     assert (counts("m"), counts("n"), counts("o")) == ([2, 2], [1], [1])
 
