@@ -60,7 +60,7 @@ def grown(before: Mapping[str, float], after: Mapping[str, float]) -> set[str]:
     return {name.split('reason="')[1].split('"')[0] for name in names if "reason=" in name} | {
         name.removeprefix("tallyd_windows_").removesuffix("_total")
         for name in names
-        if name.startswith("tallyd_windows_") and "{" not in name
+        if name.startswith("tallyd_windows_") and name.endswith("_total")
     } - {"stored", "reports", "zeros"}
 
 
