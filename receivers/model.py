@@ -196,11 +196,10 @@ class EncodedPoints(Protocol):
 class Metric:
     """One metric: a shared header and its data points, decoded when first asked for.
 
-    `encoded` is what the receiver left on the wire; it is None once `data_points` has been read, because whoever read
-    them may have changed them.
+    A receiver may subclass it to be its own `EncodedPoints`: then a metric that nobody reads costs one object, not two.
     """
 
-    __slots__ = ("_data_points", "encoded", "header")
+    __slots__ = ("_data_points", "_encoded", "header")
 
     def __init__(
         self,
@@ -209,20 +208,24 @@ class Metric:
         data_points: Sequence[DataPoint] = (),
     ) -> None:
         self.header = header
-        self.encoded = encoded
+        self._encoded = encoded
         self._data_points: list[DataPoint] | None = None if encoded else list(data_points)
+
+    @property
+    def encoded(self) -> EncodedPoints | None:
+        """What the receiver left on the wire; None once `data_points` was read, for who did may have changed them."""
+        return self._encoded if self._data_points is None else None
 
     @property
     def data_points(self) -> list[DataPoint]:
         """The data points; the list is the metric's own and may be changed."""
         if self._data_points is None:
-            encoded, self.encoded = self.encoded, None
+            encoded = self.encoded
             self._data_points = encoded.decode() if encoded else []
         return self._data_points
 
     @data_points.setter
     def data_points(self, data_points: list[DataPoint]) -> None:
-        self.encoded = None
         self._data_points = data_points
 
 
@@ -240,3 +243,8 @@ class ResourceMetrics:
 
     resource: Resource
     scope_metrics: list[ScopeMetrics]
+
+    @property
+    def metric_count(self) -> int:
+        """How many metrics there are in all scopes."""
+        return sum(len(scope_metrics.metrics) for scope_metrics in self.scope_metrics)

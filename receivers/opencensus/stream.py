@@ -8,7 +8,7 @@ from receivers.consumer import Batch, Sender
 from receivers.errors import DecodeError, ReceiverError
 from receivers.model import Metric, Resource, ResourceMetrics, Scope, ScopeMetrics
 from receivers.opencensus import schema
-from receivers.opencensus.decode import Decoder, Layout, WirePoints
+from receivers.opencensus.decode import Decoder, Layout, WireMetric
 from receivers.opencensus.node import NodeParts, decode_node, decode_resource, sender_identity
 from receivers.opencensus.refusals import Refusal
 
@@ -96,15 +96,15 @@ class StreamState:
         known, absent = decoder.layouts, schema.NO_RESOURCE
         shared: list[Metric] = []
         groups: list[ResourceMetrics] = []
-        for metric in metrics[:]:  # a slice: upb copies a list at once, but iterates it by index
-            layout = known.get(metric.metric_descriptor) or self._layout(metric)
+        for message in metrics[:]:  # a slice: upb copies a list at once, but iterates it by index
+            layout = known.get(message.metric_descriptor) or self._layout(message)
             if layout is None:
                 continue
-            if metric.resource == absent:
-                shared.append(Metric(layout.header, WirePoints(layout, metric)))
-            elif (resource := self._metric_resource(metric.resource)) is not None:
-                own = Metric(layout.header, WirePoints(layout, metric))
-                groups.append(ResourceMetrics(resource, [ScopeMetrics(_SCOPE, [own])]))
+            if message.resource == absent:
+                shared.append(WireMetric(layout, message))
+            elif (resource := self._metric_resource(message.resource)) is not None:
+                own: list[Metric] = [WireMetric(layout, message)]
+                groups.append(ResourceMetrics(resource, [ScopeMetrics(_SCOPE, own)]))
         if shared:
             groups.insert(0, ResourceMetrics(self._resource, [ScopeMetrics(_SCOPE, shared)]))
         return groups

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import NamedTuple
 
 from daemon.ottl.compile import Condition
 from daemon.ottl.evaluation import EvaluationContext
@@ -32,11 +31,14 @@ class Conditions:
         return self.scope is None and self.metric is None and self.datapoint is None
 
 
-class _Walk(NamedTuple):
+@dataclass(slots=True)
+class _Walk:
     """What one walk over a batch has in hand; without `failures` errors are not acted on."""
 
     now_unix_nano: int
     failures: Failures | None
+    dropped: int = 0
+    """Metrics so far."""
 
 
 class ConditionPass:
@@ -53,12 +55,13 @@ class ConditionPass:
         self._verdicts = Verdicts(remembered, stop_at_error=errors.propagates)
         self._rest = metric[len(remembered) :]
 
-    def apply(self, batch: Batch, failures: Failures) -> None:
-        """Take out of the batch what is dropped, in place."""
+    def apply(self, batch: Batch, failures: Failures) -> int:
+        """Take out of the batch what is dropped, in place, and return how many metrics that were."""
         walk = _Walk(batch.received_at_ms * NS_PER_MS, failures)
         batch.resource_metrics = [
             item for item in batch.resource_metrics if self._keeps_resource(item, walk)
         ]
+        return walk.dropped
 
     def judge(
         self,
@@ -90,8 +93,11 @@ class ConditionPass:
         if self._conditions.resource:
             context = EvaluationContext(item, now_unix_nano=walk.now_unix_nano)
             verdict = self._judge(self._conditions.resource, context, walk)
-            if verdict.stopped or verdict.dropped_by is not None:
-                return verdict.stopped
+            if verdict.stopped:
+                return True
+            if verdict.dropped_by is not None:
+                walk.dropped += item.metric_count
+                return False
         if not self._conditions.stop_at_resource:
             item.scope_metrics = [
                 scope_metrics
@@ -106,10 +112,15 @@ class ConditionPass:
         if self._conditions.scope:
             context = EvaluationContext(resource_metrics, item, now_unix_nano=walk.now_unix_nano)
             verdict = self._judge(self._conditions.scope, context, walk)
-            if verdict.stopped or verdict.dropped_by is not None:
-                return verdict.stopped
+            if verdict.stopped:
+                return True
+            if verdict.dropped_by is not None:
+                walk.dropped += len(item.metrics)
+                return False
         if self._conditions.metric or self._conditions.datapoint is not None:
-            item.metrics = self._kept_metrics(resource_metrics, item, walk)
+            kept = self._kept_metrics(resource_metrics, item, walk)
+            walk.dropped += len(item.metrics) - len(kept)
+            item.metrics = kept
         return bool(item.metrics)
 
     def _kept_metrics(

@@ -51,9 +51,15 @@ class LegacyPass:
         self._exclude = exclude
         self._looks_at_names = any(side and side.name for side in (include, exclude))
 
-    def apply(self, batch: Batch, _failures: Failures) -> None:
-        """Take out of the batch what is dropped, in place."""
-        batch.resource_metrics = [item for item in batch.resource_metrics if self._keeps(item)]
+    def apply(self, batch: Batch, _failures: Failures) -> int:
+        """Take out of the batch what is dropped, in place, and return how many metrics that were."""
+        dropped, kept = 0, []
+        for item in batch.resource_metrics:
+            dropped += self._prune(item)
+            if item.scope_metrics:
+                kept.append(item)
+        batch.resource_metrics = kept
+        return dropped
 
     def judge(
         self,
@@ -67,10 +73,12 @@ class LegacyPass:
             metric.header.name
         )
 
-    def _keeps(self, item: ResourceMetrics) -> bool:
+    def _prune(self, item: ResourceMetrics) -> int:
+        """Leave in `item` what is kept and return how many metrics were not."""
+        before = item.metric_count
         if self._resource_dropped_by(item.resource):
-            return False
-        if self._looks_at_names:
+            item.scope_metrics = []
+        elif self._looks_at_names:
             for scope_metrics in item.scope_metrics:
                 scope_metrics.metrics = [
                     metric
@@ -78,7 +86,7 @@ class LegacyPass:
                     if not self._name_dropped_by(metric.header.name)
                 ]
             item.scope_metrics = [scope for scope in item.scope_metrics if scope.metrics]
-        return bool(item.scope_metrics)
+        return before - item.metric_count
 
     def _resource_dropped_by(self, resource: Resource) -> str | None:
         include = self._include and self._include.resource

@@ -14,8 +14,11 @@ from receivers.model import Metric, ResourceMetrics, ScopeMetrics
 class Pass(Protocol):
     """One walk over a batch that takes things out of it."""
 
-    def apply(self, batch: Batch, failures: Failures, /) -> None:
-        """Take out of the batch what is dropped, in place; errors that are to reach the sender go to `failures`."""
+    def apply(self, batch: Batch, failures: Failures, /) -> int:
+        """Take out of the batch what is dropped, in place, and return how many metrics that were.
+
+        Errors that are to reach the sender go to `failures`.
+        """
 
     def judge(
         self,
@@ -57,17 +60,13 @@ class Filter:
         if not self._passes:
             self._next.consume(batch)
             return
-        before = _metrics(batch.resource_metrics)
         failures = Failures()
-        for step in self._passes:
-            step.apply(batch, failures)
+        dropped = sum([step.apply(batch, failures) for step in self._passes])
         # A batch that a pass has emptied is done with, whatever errors were met on the way (spec/ottl.md 5.4).
         if failures.count and batch.resource_metrics:
             self._complaints.batch_failed(failures)
             raise PermanentError(f"{self._complaints.component_id}: {failures}")
-        self._count_filtered(
-            self._complaints.component_id, before - _metrics(batch.resource_metrics)
-        )
+        self._count_filtered(self._complaints.component_id, dropped)
         if batch.resource_metrics:
             self._next.consume(batch)
 
@@ -88,11 +87,3 @@ class Filter:
             if dropped_by is not None:
                 return dropped_by
         return None
-
-
-def _metrics(resource_metrics: list[ResourceMetrics]) -> int:
-    return sum(
-        len(scope_metrics.metrics)
-        for item in resource_metrics
-        for scope_metrics in item.scope_metrics
-    )

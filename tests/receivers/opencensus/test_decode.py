@@ -12,7 +12,7 @@ from receivers.consumer import Batch
 from receivers.errors import DecodeError
 from receivers.model import HistogramDataPoint, QuantileValue, SummaryDataPoint
 from receivers.opencensus import decode, schema, stream
-from receivers.opencensus.decode import Decoder, WirePoints
+from receivers.opencensus.decode import Decoder, WireMetric
 from receivers.opencensus.refusals import Refusal
 from receivers.opencensus.stream import FirstMessageError, StreamState
 from tests.receivers.opencensus.reading import metrics_of, read_rows
@@ -94,6 +94,16 @@ def test_negative_bucket() -> None:
     assert only.encoded is not None
     assert [(row.value, row.sum) for row in only.encoded.rows()] == [(4, 10.5)]
     assert (only.data_points, counts) == ([], {"negative_count": 1})
+
+
+def test_encoded_until_read() -> None:
+    """A metric offers its bytes until somebody has its data points, and so may change them."""
+    raw = request(metric("m", 4, (), [((), [point(1)])]))
+    read, changed = (metrics_of([received(new_state(), raw)])[0] for _ in range(2))
+    before = (read.encoded is None, changed.encoded is None)
+    amount, changed.data_points = len(read.data_points), []
+    after = (read.encoded, changed.encoded, changed.data_points)
+    assert (before, amount, after) == ((False, False), 1, (None, None, []))
 
 
 def test_summary_whole() -> None:
@@ -220,7 +230,7 @@ def test_start_time_that_is_none() -> None:
         del good.timeseries[:]
         body = good.SerializeToString() + b"\x12" + bytes([len(series)]) + series
         (only,) = metrics_of([received(state, b"\x12" + bytes([len(body)]) + body)])
-        assert isinstance(only.encoded, WirePoints)
+        assert isinstance(only.encoded, WireMetric)
         starts += [only.encoded.describe(row.key)[1] for row in only.encoded.rows()]
     assert starts == [0, 0, 0]
 

@@ -117,6 +117,10 @@ def test_counting() -> None:
         "metrics: {metric: [true]}": 6,
         'metrics: {resource: [\'attributes["host"] == "a"\']}': 5,
         "metrics: {datapoint: ['value_int == 1']}": 1,
+        "metric_conditions: ['scope.name == \"sc\"']": 5,
+        "metrics: {include: {match_type: strict, metric_names: [m1]}}": 4,
+        "metrics: {exclude: {match_type: strict, resource_attributes: [{key: host, value: a}]}}": 5,
+        "metric_conditions: [{conditions: ['metric.name == \"m1\"']}, {conditions: ['metric.name == \"m2\"']}]": 3,
     }
     assert {text: run(text, big()).counted for text in cases} == {
         text: [("filter/test", amount)] for text, amount in cases.items()
