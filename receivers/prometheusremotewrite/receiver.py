@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import cramjam
-
 from receivers.consumer import Batch, Clock, Consumer, Count, Presence, Sender
 from receivers.errors import ConsumeError, DecodeError, RetryableError
 from receivers.model import Resource, ResourceMetrics, Scope, ScopeMetrics
@@ -119,6 +117,9 @@ def uncompress(body: bytes, max_bytes: int) -> bytes:
         TooLargeError: The declared length is above `max_bytes`.
         DecodeError: It is no snappy block.
     """
+    # Imported where it is used: it takes 3 MB, which only who receives remote write pays.
+    import cramjam  # noqa: PLC0415
+
     if not body:
         raise DecodeError("remote write request", "snappy: corrupt input, the body is empty")
     try:
