@@ -895,7 +895,7 @@ def test_a_store_is_a_plain_list(
             *[(labels("m", k=str(s)), time, value) for s, time, value in message],
             counter=False,
         )
-        for series, time, value in sorted(message, key=lambda point: (*point[:2], -point[2])):
+        for series, time, value in sorted(message, key=lambda point: point[:2]):
             held = plain.setdefault(series, [])
             if not held or time > held[-1][0]:
                 held.append((time, value))
