@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import signal
+import sys
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
@@ -17,21 +18,26 @@ import structlog
 from daemon import memory
 from daemon.clock import Clock, Sleep, system_clock
 from daemon.config.health_check import HealthCheckConfig
+from daemon.config.http_api import HttpApiConfig
 from daemon.config.keda_scaler import KedaScalerConfig
 from daemon.config.load import LoadedConfig
 from daemon.config.opencensus import OpenCensusConfig
+from daemon.config.prometheusremotewrite import PrometheusRemoteWriteConfig
 from daemon.config.windows import WindowsConfig
 from daemon.exporters.windows import Windows
 from daemon.pipeline import build_pipelines
 from daemon.scaler.service import KedaScaler
-from daemon.telemetry import SelfMetrics, configure_logs, supervise
+from daemon.telemetry import Counters, SelfMetrics, configure_logs, supervise
 from daemon.web.health import HealthCheck
+from daemon.web.http_api import HttpApi
 from daemon.web.metrics import MetricsPage
-from query.engine import Answer, Engine, Question
+from daemon.web.remote_write import RemoteWrite
+from query.scaling import Answer, Engine, Question
 from query.store.store import COUNTERS, Store, StoreSettings
 from receivers.consumer import Consumer
 from receivers.errors import ReceiverError
 from receivers.opencensus.server import OpenCensusServer
+from receivers.prometheusremotewrite.receiver import RemoteWriteReceiver
 
 log = structlog.get_logger(__name__)
 
@@ -175,13 +181,17 @@ class App:
             extension = config.extensions[name]
             if isinstance(extension, KedaScalerConfig):
                 parts[name] = self._scaler = self._build_scaler(extension)
+            elif isinstance(extension, HttpApiConfig):
+                parts[name] = self._build_http_api(extension)
             elif isinstance(extension, HealthCheckConfig):
                 parts[name] = HealthCheck(extension, self._missing)
         endpoint = config.service.telemetry.metrics.endpoint
         if endpoint is not None:
             parts["telemetry"] = MetricsPage(endpoint, self.metrics)
         for name, consumer in self._consumers.items():
-            parts[name] = self._build_receiver(name, config.receivers[name], consumer)
+            receiver = config.receivers[name]
+            if isinstance(receiver, OpenCensusConfig):
+                parts[name] = self._build_receiver(name, receiver, consumer)
         return parts
 
     def _build_scaler(self, config: KedaScalerConfig) -> KedaScaler:
@@ -213,6 +223,42 @@ class App:
     def _settling_ms(self, scaler: KedaScaler) -> int:
         return max((scaler.answers.settled_at_ms or 0) - self._clock(), 0)
 
+    def _build_http_api(self, config: HttpApiConfig) -> HttpApi:
+        return HttpApi(
+            config,
+            self.store,
+            _Asked(self.engine, self.windows),
+            self._clock,
+            retention_ms=self._windows_config.retention,
+            settle_for_ms=self._windows_config.settle_for,
+            remote_write=self._build_remote_write(),
+            headers=self.windows.families,
+            asked=self.windows.asked,
+            count=self.metrics.counters(
+                "tallyd_http_api_answers", "Answers of the HTTP API", label="status"
+            ),
+        )
+
+    def _build_remote_write(self) -> RemoteWrite | None:
+        """Return what takes remote write, if a pipeline wants it; there is one at most."""
+        for name, consumer in self._consumers.items():
+            config = self._config.receivers[name]
+            if isinstance(config, PrometheusRemoteWriteConfig):
+                max_bytes = config.max_recv_msg_size_mib * _MIB
+                count = self._irregularities(name)
+                receiver = RemoteWriteReceiver(
+                    consumer, self.windows, self._clock, count, max_request_bytes=max_bytes
+                )
+                return RemoteWrite(receiver, max_bytes)
+        return None
+
+    def _irregularities(self, receiver: str) -> Counters:
+        return self.metrics.counters(
+            "tallyd_receiver_irregularities",
+            "What a receiver did not hand on as it came",
+            receiver=receiver,
+        )
+
     def _build_receiver(
         self, name: str, config: OpenCensusConfig, consumer: Consumer
     ) -> OpenCensusServer:
@@ -221,11 +267,7 @@ class App:
             consumer,
             self.windows,
             self._clock,
-            self.metrics.counters(
-                "tallyd_receiver_irregularities",
-                "What a receiver did not hand on as it came",
-                receiver=name,
-            ),
+            self._irregularities(name),
             max_recv_msg_size_bytes=config.max_recv_msg_size_mib * _MIB,
         )
         self.metrics.gauge(
@@ -256,6 +298,10 @@ class App:
             self.store.advance(now_ms)
 
 
+SWITCH_INTERVAL_S = 0.0005
+"""How long a large query in the worker thread may keep the event loop from running on; Python's own is 5 ms."""
+
+
 async def run(loaded: LoadedConfig) -> None:
     """Run tallyd until SIGTERM or SIGINT; a second signal ends it at once.
 
@@ -263,6 +309,7 @@ async def run(loaded: LoadedConfig) -> None:
         OSError: a port cannot be opened.
     """
     memory.keep_freed_memory()
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     lines = configure_logs(loaded.config.service.telemetry.logs)
     log.info("starting", version=version("tallyd"), config=loaded.marks.name)
     for warning in loaded.warnings:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # What a command needs is imported inside it: --help and --version answer at once.
 
 OK, FAILED, BAD_CONFIGURATION = 0, 1, 2
+DEFAULT_URL = "http://localhost:9090"
 
 _ABOUT = """\
 tallyd receives the metrics that Dapr sidecars push and answers KEDA's scaling
@@ -35,9 +36,11 @@ examples:
   tallyd explain --ask localhost:4318 'sum(runtime_service_invocation_req_recv_total)'
                                       what a running tallyd would tell KEDA
   tallyd demo                         half a minute of recorded sidecars, drawn
+  tallyd query 'sum(rate(runtime_service_invocation_req_recv_total[1m]))'
+                                      ask the one that runs
 
-Without --config: receivers on 55678 (OpenCensus), KEDA scaler on 4318, health
-on 13133, self-metrics on 8888. config.example.yaml explains every setting.
+Without --config: receivers on 55678 (OpenCensus), KEDA scaler on 4318, HTTP API on
+9090, health on 13133, self-metrics on 8888. config.example.yaml explains every setting.
 
 exit codes: 0 ok, 1 failed, 2 bad configuration or wrong arguments
 """
@@ -54,6 +57,11 @@ Start tallyd on free ports, play a recorded sidecar into it over real gRPC, fast
 than real time, ask it as KEDA would and draw what an autoscaler would choose.
 Without --config: with the filter of the Dapr walk-through. With --target: be that
 sidecar for a tallyd that runs elsewhere, in real time, until Ctrl-C.
+"""
+_QUERY = """\
+Ask a running tallyd, or any Prometheus, and show the answer: a table, charts for a
+--range, or the JSON itself. Times are Unix seconds, RFC 3339, now, or before now:
+--at=-30s, --range=-5m,now,15s.
 """
 
 
@@ -118,6 +126,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo_arguments(
         _add_command(commands, "demo", "play recorded sidecars and watch", _DEMO, _demo)
     )
+    query = _add_command(
+        commands, "query", "ask a running tallyd", _QUERY, _query, configured=False
+    )
+    _add_query_arguments(query)
     return parser
 
 
@@ -129,6 +141,7 @@ def _add_command(
     command: Callable[[argparse.Namespace], int],
     *,
     epilog: str | None = None,
+    configured: bool = True,
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(
         name,
@@ -137,7 +150,8 @@ def _add_command(
         epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_config_argument(parser)
+    if configured:
+        add_config_argument(parser)
     parser.set_defaults(command=command)
     return parser
 
@@ -206,6 +220,15 @@ def _endpoint(text: str) -> str:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def _add_query_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("expr", metavar="EXPR", help="PromQL")
+    add("--url", metavar="URL", default=DEFAULT_URL, help=f"whom to ask (default: {DEFAULT_URL})")
+    add("--at", metavar="TIME", help="evaluation time (default: now)")
+    add("--range", metavar="FROM,TO,STEP", help="ask for many times; shown as charts")
+    add("--json", action="store_true", help="the answer as the server gave it")
+
+
 def _run(args: argparse.Namespace) -> int:
     # What grpc has to say about a port that is taken is said better, and in the log's own form.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
@@ -243,6 +266,12 @@ def _explain(args: argparse.Namespace) -> int:
     from daemon.explain.command import run_explain  # noqa: PLC0415
 
     return run_explain(args, load(args))
+
+
+def _query(args: argparse.Namespace) -> int:
+    from daemon.query_command.command import run_query  # noqa: PLC0415
+
+    return run_query(args)
 
 
 def _summary(path: Path | None, loaded: LoadedConfig) -> str:

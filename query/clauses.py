@@ -1,9 +1,8 @@
-"""The parts of the grammar without expressions in them: selectors, lists of labels, durations and times."""
+"""The parts of the grammar without expressions in them: selectors, lists of labels, times."""
 
 from __future__ import annotations
 
-from query.cursor import Cursor
-from query.durations import MAX_DURATION_MS
+from query.duration_clauses import DurationParser
 from query.errors import QuerySyntaxError, RegexError
 from query.labels import METRIC_NAME, Matcher, MatchOp
 from query.lexer import Kind, Token
@@ -15,7 +14,7 @@ _MAX_TIME_MS = 2**53
 """Largest Unix time that a float still holds to the millisecond."""
 
 
-class ClauseParser(Cursor):
+class ClauseParser(DurationParser):
     """Takes these parts from the tokens; the base of the parser (promql.md 2.2)."""
 
     def selector(self, name: Token | None) -> VectorSelector:
@@ -85,18 +84,6 @@ class ClauseParser(Cursor):
         self.expect(")", "',' or ')'")
         return tuple(labels)
 
-    def duration(self, *, positive: bool) -> int:
-        """Take a duration or a number of seconds, signed unless it must be positive; return milliseconds."""
-        first = self.next
-        sign = self._sign()
-        token = self.take()
-        if token.kind not in {Kind.NUMBER, Kind.DURATION} or (positive and sign != 1):
-            self.reject(token if sign == 1 else first, "a duration such as 5m")
-        milliseconds = sign * self._milliseconds(token, MAX_DURATION_MS)
-        if positive and milliseconds <= 0:
-            self.fail(token, "the duration must be greater than 0")
-        return milliseconds
-
     def unix_time(self) -> At:
         """Take what stands behind `@`."""
         word = self.word()
@@ -105,20 +92,8 @@ class ClauseParser(Cursor):
             self.expect("(", "'('")
             self.expect(")", "')'")
             return AtEdge(f"{word}()")
-        sign = self._sign()
+        sign = -1 if self._sign() == "-" else 1
         token = self.take()
         if token.kind not in {Kind.NUMBER, Kind.DURATION}:
             self.reject(token, "a Unix time in seconds, start() or end()")
-        return sign * self._milliseconds(token, _MAX_TIME_MS)
-
-    def _sign(self) -> int:
-        if self.take_operator("-"):
-            return -1
-        self.take_operator("+")
-        return 1
-
-    def _milliseconds(self, token: Token, limit: int) -> int:
-        value = float(token.value) * (1000 if token.kind is Kind.NUMBER else 1)
-        if not value <= limit:
-            self.fail(token, "the time is out of range")
-        return round(value)
+        return sign * self.milliseconds(token, _MAX_TIME_MS)

@@ -7,8 +7,10 @@ from typing import NoReturn
 from query.errors import QuerySyntaxError
 from query.lexer import Kind, Token
 
-_EXPERIMENTAL = frozenset({"anchored", "smoothed"})
-"""Words of Prometheus behind a range (promql.md 4.1, T3)."""
+MAX_NESTING = 64
+"""Parentheses, calls and signs within each other: above any real query; a call takes 7 of Python's 1000 frames."""
+MAX_OPERATORS = 128
+"""Infix operators of one query: a chain of them is a tree as deep as it is long."""
 
 
 class Cursor:
@@ -58,10 +60,20 @@ class Cursor:
             self.reject(token, wanted)
         return token
 
+    def enter(self, token: Token) -> None:
+        """Count one more level of nesting, which `token` opens."""
+        self.nesting += 1
+        if self.nesting > MAX_NESTING:
+            self.fail(token, f"the query is nested more than {MAX_NESTING} deep")
+
+    def count_operator(self, token: Token) -> None:
+        """Count one more infix operator."""
+        self.operators += 1
+        if self.operators > MAX_OPERATORS:
+            self.fail(token, f"the query has more than {MAX_OPERATORS} operators")
+
     def reject(self, token: Token, wanted: str) -> NoReturn:
         """Complain that something else was expected than `token`."""
-        if token.kind is Kind.NAME and token.text.lower() in _EXPERIMENTAL:
-            self.fail(token, f"{token} is not supported: experimental")
         self.fail(token, f"expected {wanted}, got {token}")
 
     def fail(self, token: Token, message: str) -> NoReturn:

@@ -137,7 +137,7 @@ def simple_form(expr: Expr, text: str) -> SimpleQuery:
     selector = expr.expr
     if not isinstance(selector, VectorSelector):
         _refuse(selector, text)
-    if selector.offset_ms or selector.at is not None:
+    if not selector.is_plain:
         raise UnsupportedQueryError(text, selector.span, "offset and @")
     grouping = expr.grouping or Grouping(labels=())
     return SimpleQuery(
@@ -182,7 +182,7 @@ def _slashed(text: str) -> Expr | None:
         if not text.startswith(expr.op, expr.span.start):
             return None
         selector = expr.expr
-    if not isinstance(selector, VectorSelector) or selector.offset_ms or selector.at is not None:
+    if not isinstance(selector, VectorSelector) or not selector.is_plain:
         return None
     is_bare = text[selector.span.start] not in "({"
     return expr if is_bare and set(selector.name or "") & {"/", "-"} else None

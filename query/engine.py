@@ -1,340 +1,235 @@
-"""Answers questions: one number for one query at one instant, and the parts it is made of."""
+"""PromQL: any expression at one instant or at the steps of a range, over what a `Queryable` remembers."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
-from query.dialect import SimpleQuery
-from query.errors import QueryError
-from query.estimator import Counters, Estimate, settle_on_target
-from query.evaluate.aggregations import aggregate, sigma_of_aggregate
-from query.evaluate.joining import is_stale, join_senders
-from query.evaluate.range_functions import Vector, last_one, over_time
-from query.labels import METRIC_NAME, Labels, Matcher, MatchOp
-from query.queryable import NO_TIME, BoolArray, Float64Array, Queryable, Selection
-from query.values import OverTime
+from query.errors import BadQueryError
+from query.evaluate.annotations import Annotations
+from query.evaluate.context import Budget, Context
+from query.evaluate.delayed_names import drop_delayed_names
+from query.evaluate.evaluator import Evaluator
+from query.evaluate.label_work import LabelWork
+from query.evaluate.plan import Interval, Times, needed_samples
+from query.evaluate.results import QueryResult, result_at, result_of_range, result_over
+from query.evaluate.stepped import StepVector
+from query.parser import parse
+from query.queryable import Int64Array, Queryable, Selection
+from query.resolve import depends_on_range, resolve_durations
+from query.syntax import Expr, MatrixSelector, Subquery
+from query.typecheck import type_of
+from query.values import ValueType
 
-MOST_AHEAD_MS = 600_000
-"""Samples up to this far ahead of the clock are stored (keda.md 6.3.5), and rates use them."""
 DEFAULT_LOOKBACK_MS = 300_000
-"""Prometheus' own (promql.md 2.4)."""
-NEARBY_MS = 80_000
-"""What a rate needs from before its window, four report intervals of 20 s; if that is not enough all is read."""
-COUNTER_OPERATIONS = frozenset({OverTime.RATE, OverTime.INCREASE})
-DAPR_PREFIX = "dapr_"
-TOTAL_OF_COUNTER = "last_one of a counter is its total since the process started: did you mean operationOverTime: rate?"
+DEFAULT_STEP_MS = 60_000
+MAX_SAMPLES = 50_000_000
+MAX_POINTS = 11_000
+"""All four as Prometheus has them (promql.md 2.1, 2.4, 2.11)."""
+MAX_PARSED = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """What a trigger asks."""
+class QueryOptions:
+    """How one query is evaluated, and what it may use."""
 
-    query: SimpleQuery
-    over_time: OverTime
-    window_ms: int
-    target: float | None
-    """For keda.md 6.3.8; None leaves that rule out."""
-    evidence: bool = True
-    """False switches keda.md 6.3.8 off."""
-    strip_dapr_prefix: bool = True
-    """Try an unknown `dapr_x` as `x` (keda.md 0.10)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """One time series of an answer."""
-
-    labels: Labels
-    sender: str
-    live: bool
-    warming: bool
-    """Not counted before its second sample (keda.md 6.3.3)."""
-    value: float | None
-    """What the operation over time yields; None if it yields nothing."""
-    contribution: float
-    """What of the raw value comes from this series; for min and max the value itself if it is the one."""
+    lookback_ms: int = DEFAULT_LOOKBACK_MS
+    default_step_ms: int = DEFAULT_STEP_MS
+    """The step of a subquery that names none."""
+    max_samples: int = MAX_SAMPLES
+    max_points: int = MAX_POINTS
+    """Points of one series in a range query."""
+    delayed_names: bool = False
+    """Drop metric names once the whole expression is evaluated (promql.md 2.13)."""
+    timeout_s: float | None = None
+    clock: Callable[[], float] | None = None
+    """Monotonic seconds; without one there is no timeout."""
+    is_canceled: Callable[[], bool] | None = None
+    """Whether the asker has gone."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What is known at one instant."""
-
-    value: float | None
-    """Before clamping and rounding; None if a known name has no match, which the scaler answers with 0."""
-    raw_value: float | None
-    """The value before keda.md 6.3.8."""
-    sigma: float
-    """Standard deviation of the raw value; 0 where the cuts add no uncertainty."""
-    activity_value: float | None
-    """For rates the larger of the values with the common end and with each series' own end (keda.md 0.3)."""
-    window_start_ms: int
-    window_end_ms: int
-    """The window is (start, end]."""
-    known: bool
-    """Whether the metric name was ever reported (keda.md 6.3.6)."""
-    name: str | None
-    """The metric name that was looked up, without `dapr_` if that was dropped; None if none is given by equality."""
-    refused_at_ms: int | None
-    """Until when a limit keeps a series of this metric name out (`Selection.refused_at_ms`)."""
-    newest_sample_ms: int | None
-    warnings: tuple[str, ...] = ()
+DEFAULT_OPTIONS = QueryOptions()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Reading:
-    """One value for each series, before aggregation."""
+class PreparedQuery:
+    """A query with copies of all samples it needs: `evaluate` may run in another thread than what writes them."""
 
-    selection: Selection
-    values: Float64Array
-    counted: BoolArray
-    """bool[n]: what takes part in the aggregation."""
-    warming: BoolArray
-    variance: Float64Array | None
-    """float64[n]: of `values`; None where the operation knows none."""
-    start_ms: int
-    end_ms: int
+    def __init__(
+        self,
+        expr: Expr,
+        context: Context,
+        evaluator: Evaluator,
+        *,
+        samples: int,
+        is_range: bool,
+    ) -> None:
+        self.expr = expr
+        self.samples = samples
+        """How many samples were read."""
+        self._context = context
+        self._evaluator = evaluator
+        self._is_range = is_range
 
-
-class Engine:
-    """Answers questions from a store; holds no state of its own.
-
-    `lookback_ms` is the store's retention; 0, where it keeps by count only, means five minutes for instant values.
-    """
-
-    def __init__(self, queryable: Queryable, *, lookback_ms: int) -> None:
-        self._queryable = queryable
-        self._lookback_ms = lookback_ms or DEFAULT_LOOKBACK_MS
-        self._keeps_by_count = lookback_ms == 0
-
-    def answer(self, question: Question, at_ms: int) -> Answer:
-        """Return what is known at `at_ms`.
+    def evaluate(self) -> QueryResult:
+        """Return the answer; to be called once.
 
         Raises:
-            QueryError: the query yields several elements, or an infinite value.
+            QueryError: There is none; `error_type` says in Prometheus' words why.
         """
-        return self._ask(question, at_ms)[0]
+        with np.errstate(all="ignore"):
+            return self._evaluate()
 
-    def explain(self, question: Question, at_ms: int) -> tuple[Answer, list[Part]]:
-        """Return the answer and its parts, one for each series that matched; raises as `answer` does."""
-        answer, reading = self._ask(question, at_ms)
-        return answer, _parts(question, reading, answer.raw_value)
+    def _evaluate(self) -> QueryResult:
+        context = self._context
+        if isinstance(self.expr, MatrixSelector | Subquery):
+            return result_of_range(context, self._evaluator.range_vector(self.expr, context))
+        value = self._evaluator.evaluate(self.expr, context)
+        if isinstance(value, StepVector):
+            value = drop_delayed_names(value, context.labels)
+        return result_over(context, value) if self._is_range else result_at(context, value)
 
-    def _ask(self, question: Question, at_ms: int) -> tuple[Answer, _Reading]:
-        matchers, name = self._matchers(question)
-        if question.over_time in COUNTER_OPERATIONS:
-            readings = self._counters(question, matchers, at_ms)
-        else:
-            readings = [self._samples(question, matchers, at_ms)]
-        selection = readings[0].selection
-        folded = [_fold(question, reading) for reading in readings]
-        settled = [_settle(question, *pair) for pair in folded]
-        (raw_value, sigma), value, reading = folded[0], settled[0], readings[0]
-        known = self._queryable.knows(name) if name else bool(len(selection.labels))
-        answer = Answer(
-            value=value,
-            raw_value=raw_value,
-            sigma=sigma,
-            activity_value=max((v for v in settled if v is not None), default=None),
-            window_start_ms=reading.start_ms,
-            window_end_ms=reading.end_ms,
-            known=known,
-            name=name,
-            refused_at_ms=_time(selection.refused_at_ms),
-            newest_sample_ms=_newest_sample_ms(selection),
-            warnings=_warnings(question, selection),
+
+class PromEngine:
+    """Evaluates PromQL; remembers parsed queries and work on label sets, nothing else."""
+
+    def __init__(self, queryable: Queryable) -> None:
+        self._queryable = queryable
+        self._labels = LabelWork()
+        self._parsed: dict[str, tuple[Expr, bool]] = {}
+        """Expressions by their text, and whether their durations depend on the query's times."""
+
+    def instant(
+        self, text: str, at_ms: int, options: QueryOptions = DEFAULT_OPTIONS
+    ) -> QueryResult:
+        """Return the value of a query at one instant.
+
+        Raises:
+            QueryError: There is none; `error_type` says in Prometheus' words why.
+        """
+        return self.prepare_instant(text, at_ms, options).evaluate()
+
+    def range(
+        self,
+        text: str,
+        start_ms: int,
+        end_ms: int,
+        step_ms: int,
+        options: QueryOptions = DEFAULT_OPTIONS,
+    ) -> QueryResult:
+        """Return the values of a query at start, start + step, ... up to the end; raises as `instant` does."""
+        return self.prepare_range(text, start_ms, end_ms, step_ms, options).evaluate()
+
+    def prepare_instant(
+        self, text: str, at_ms: int, options: QueryOptions = DEFAULT_OPTIONS
+    ) -> PreparedQuery:
+        """Parse a query and copy the samples that it needs at one instant; raises as `instant` does."""
+        times_ms = np.array([at_ms], dtype=np.int64)
+        return self._prepare(text, times_ms, at_ms, options, step_ms=None)
+
+    def prepare_range(
+        self,
+        text: str,
+        start_ms: int,
+        end_ms: int,
+        step_ms: int,
+        options: QueryOptions = DEFAULT_OPTIONS,
+    ) -> PreparedQuery:
+        """Parse a query and copy the samples that it needs for a range; raises as `instant` does."""
+        steps = check_range(start_ms, end_ms, step_ms, options.max_points)
+        times_ms = np.arange(steps.start, steps.stop, steps.step, dtype=np.int64)
+        return self._prepare(text, times_ms, end_ms, options, step_ms=step_ms)
+
+    def _prepare(
+        self,
+        text: str,
+        times_ms: Int64Array,
+        end_ms: int,
+        options: QueryOptions,
+        *,
+        step_ms: int | None,
+    ) -> PreparedQuery:
+        """Prepare a range query, or without `step_ms` an instant one."""
+        budget = Budget(
+            max_samples=options.max_samples,
+            timeout_s=options.timeout_s,
+            clock=options.clock,
+            is_canceled=options.is_canceled,
         )
-        return answer, reading
-
-    def _matchers(self, question: Question) -> tuple[Sequence[Matcher], str | None]:
-        """Return the matchers and the metric name; an unknown `dapr_x` gives way to a known `x` (keda.md 0.10)."""
-        matchers, name = question.query.selector.matchers, question.query.selector.name
-        if not (name and question.strip_dapr_prefix and name.startswith(DAPR_PREFIX)):
-            return matchers, name
-        bare = name.removeprefix(DAPR_PREFIX)
-        if self._queryable.knows(name) or not self._queryable.knows(bare):
-            return matchers, name
-        return [_renamed(matcher, name, bare) for matcher in matchers], bare
-
-    def _counters(
-        self, question: Question, matchers: Sequence[Matcher], at_ms: int
-    ) -> list[_Reading]:
-        """Read what is answered, and a second time with each series' own end if that may differ."""
-        window_ms, end_ms = question.window_ms, at_ms + MOST_AHEAD_MS
-        start_ms = at_ms - window_ms - NEARBY_MS
-        selection = self._queryable.select(matchers, start_ms=start_ms, end_ms=end_ms)
-        counters = Counters(selection, window_ms=window_ms)
-        if not counters.reach_back(at_ms, read_from_ms=start_ms):
-            start_ms = 0 if self._keeps_by_count else min(start_ms, at_ms - self._lookback_ms)
-            selection = self._queryable.select(matchers, start_ms=start_ms, end_ms=end_ms)
-            counters = Counters(selection, window_ms=window_ms)
-        readings = [_growth(question, selection, counters.estimate(at_ms))]
-        if np.count_nonzero(selection.senders.live) > 1:
-            own_end = counters.estimate(at_ms, common_end=False)
-            readings.append(_growth(question, selection, own_end))
-        return readings
-
-    def _samples(self, question: Question, matchers: Sequence[Matcher], at_ms: int) -> _Reading:
-        """Read samples as PromQL does."""
-        is_instant = question.over_time is OverTime.LAST_ONE
-        span_ms = self._lookback_ms if is_instant else question.window_ms
-        start_ms = at_ms - min(span_ms, NEARBY_MS if is_instant else span_ms)
-        selection = self._queryable.select(matchers, start_ms=start_ms, end_ms=at_ms)
-        if start_ms > at_ms - span_ms and not (len(selection.counts) and selection.counts.all()):
-            # A live series may have an older sample; an ended one is stale.
-            start_ms = at_ms - span_ms
-            selection = self._queryable.select(matchers, start_ms=start_ms, end_ms=at_ms)
-        selection = join_senders(selection)
-        if is_instant:
-            vector = last_one(selection, at_ms=at_ms, lookback_ms=span_ms)
-        else:
-            vector = over_time(question.over_time, selection, at_ms=at_ms, window_ms=span_ms)
-        return _read_vector(selection, vector, start_ms=at_ms - span_ms, end_ms=at_ms)
-
-
-def _read_vector(selection: Selection, vector: Vector, *, start_ms: int, end_ms: int) -> _Reading:
-    return _Reading(
-        selection=selection,
-        values=vector.values,
-        counted=vector.present,
-        warming=np.zeros(len(vector.values), dtype=np.bool_),
-        variance=None,
-        start_ms=start_ms,
-        end_ms=end_ms,
-    )
-
-
-def _growth(question: Question, selection: Selection, estimate: Estimate) -> _Reading:
-    """Read rates or increases: sum takes live and ended series, the other aggregations live ones (keda.md 6.3.9)."""
-    scale = 1000.0 / question.window_ms if question.over_time is OverTime.RATE else 1.0
-    counted = ~estimate.warming
-    if question.query.aggregation != "sum":
-        counted &= estimate.live
-    return _Reading(
-        selection=selection,
-        values=estimate.increase * scale,
-        counted=counted,
-        warming=estimate.warming,
-        variance=estimate.variance * scale**2,
-        start_ms=estimate.start_ms,
-        end_ms=estimate.end_ms,
-    )
-
-
-def _fold(question: Question, reading: _Reading) -> tuple[float | None, float]:
-    """Return the aggregated value and its standard deviation; NaN is as no match (keda.md 6.3.6)."""
-    query, counted = question.query, reading.counted
-    values = reading.values if counted.all() else reading.values[counted]
-    labels: Sequence[Labels] = ()
-    if query.grouping or query.without:
-        labels = [reading.selection.labels[row] for row in np.flatnonzero(counted).tolist()]
-    elements = aggregate(
-        query.aggregation, labels, values, grouping=query.grouping, without=query.without
-    )
-    if len(elements) > 1:
-        raise QueryError(
-            f"query yields {len(elements)} elements where one number is expected: "
-            f"{_element(*elements)}; drop the grouping or select one group with a matcher"
+        range_ms = end_ms - int(times_ms[0])
+        expr = self._parse(text, step_ms=step_ms or 0, range_ms=range_ms)
+        if step_ms is not None:
+            _check_range_type(expr)
+        times = Times(
+            start_ms=int(times_ms[0]),
+            end_ms=end_ms,
+            lookback_ms=options.lookback_ms,
+            default_step_ms=options.default_step_ms,
         )
-    value = next(iter(elements.values()), math.nan)
-    if math.isinf(value):
-        raise QueryError(f"query yields {value:+}, which is no number to scale by")
-    if math.isnan(value):
-        return None, 0.0
-    if reading.variance is None:
-        return value, 0.0
-    return value, sigma_of_aggregate(query.aggregation, values, reading.variance[counted])
-
-
-def _element(*elements: Labels) -> str:
-    """Return the first elements as text."""
-    shown = ["{" + ", ".join(f'{n}="{v}"' for n, v in labels) + "}" for labels in elements[:3]]
-    return ", ".join([*shown, "..."] if len(elements) > len(shown) else shown)
-
-
-def _settle(question: Question, value: float | None, sigma: float) -> float | None:
-    """Apply keda.md 6.3.8 where it holds; the number of series is exact."""
-    if (
-        value is None
-        or question.target is None
-        or not question.evidence
-        or question.over_time not in COUNTER_OPERATIONS
-        or question.query.aggregation == "count"
-    ):
-        return value
-    is_rate = question.over_time is OverTime.RATE
-    return settle_on_target(value, sigma, question.target, question.window_ms, is_rate)
-
-
-def _renamed(matcher: Matcher, name: str, bare: str) -> Matcher:
-    """Return the matcher; if it asks for the metric name `name`, then for `bare`."""
-    if (matcher.name, matcher.op, matcher.value) != (METRIC_NAME, MatchOp.EQUAL, name):
-        return matcher
-    return replace(matcher, value=bare, accepts=bare.__eq__)
-
-
-def _time(at_ms: int) -> int | None:
-    return None if at_ms == NO_TIME else at_ms
-
-
-def _newest_sample_ms(selection: Selection) -> int | None:
-    """Return the time of the newest sample that is no stale marker at its row's end."""
-    rows = np.flatnonzero(selection.counts)
-    if not rows.size:
-        return None
-    last = selection.counts[rows] - 1
-    last -= (last > 0) & is_stale(selection.values[rows, last])
-    return int(selection.times_ms[rows, last].max())
-
-
-def _warnings(question: Question, selection: Selection) -> tuple[str, ...]:
-    """Return what the asker should know although there is an answer (keda.md 6.3.7)."""
-    senders = selection.senders
-    interval_ms = int(senders.report_interval_ms[senders.live].max(initial=0))
-    if question.over_time is OverTime.LAST_ONE:
-        is_total = selection.has_counters and question.query.aggregation != "count"
-        return (TOTAL_OF_COUNTER,) if is_total else ()
-    if question.window_ms >= 2 * interval_ms:
-        return ()
-    message = (
-        f"window of {question.window_ms / 1000:g} s is shorter than two report intervals "
-        f"of {interval_ms / 1000:g} s: expect values that jump from report to report"
-    )
-    return (message,)
-
-
-def _parts(question: Question, reading: _Reading, total: float | None) -> list[Part]:
-    """Return each series' part of the answer."""
-    senders, number = reading.selection.senders, int(reading.counted.sum())
-    parts = []
-    for row, labels in enumerate(reading.selection.labels):
-        sender, counted = int(reading.selection.sender_index[row]), bool(reading.counted[row])
-        value = float(reading.values[row]) if counted else None
-        part = Part(
-            labels=labels,
-            sender=senders.names[sender],
-            live=bool(senders.live[sender]),
-            warming=bool(reading.warming[row]),
-            value=value,
-            contribution=_contribution(question.query.aggregation, value, number, total),
+        steps = Interval(int(times_ms[0]), int(times_ms[-1]))
+        needed = needed_samples(expr, steps, times)
+        selections: dict[int, Selection] = {}
+        for need in needed:
+            (start_ms, end_ms), newest_only = need.interval, need.newest_only
+            found = self._queryable.select(
+                need.selector.matchers, start_ms=start_ms, end_ms=end_ms, newest_only=newest_only
+            )
+            budget.take_samples(int(found.counts.sum()))
+            selections[id(need.selector)] = found
+        context = Context(
+            times_ms=times_ms,
+            annotations=Annotations(text),
+            labels=self._labels,
+            budget=budget,
+            delayed_names=options.delayed_names,
         )
-        parts.append(part)
-    return parts
+        samples = sum(int(one.counts.sum()) for one in selections.values())
+        return PreparedQuery(
+            expr,
+            context,
+            Evaluator(selections, times),
+            samples=samples,
+            is_range=step_ms is not None,
+        )
+
+    def _parse(self, text: str, *, step_ms: int, range_ms: int) -> Expr:
+        found = self._parsed.get(text)
+        if found is None:
+            expr = parse(text)
+            found = expr, depends_on_range(expr)
+            if len(self._parsed) >= MAX_PARSED:
+                self._parsed.clear()
+            self._parsed[text] = found
+        expr, depends = found
+        if depends:
+            return resolve_durations(text, expr, step_ms=step_ms, range_ms=range_ms)
+        return expr
 
 
-def _contribution(aggregation: str, value: float | None, number: int, total: float | None) -> float:
-    """Return what one of `number` values is to the aggregate `total`."""
-    if value is None:
-        return 0.0
-    match aggregation:
-        case "sum":
-            return value
-        case "avg":
-            return value / number
-        case "count":
-            return 1.0
-        case _:
-            return value if value == total else 0.0
+def check_range(start_ms: int, end_ms: int, step_ms: int, max_points: int) -> range:
+    """Return the steps of a range query.
+
+    Raises:
+        BadQueryError: The times do not go together, or there are too many steps.
+    """
+    if step_ms <= 0:
+        raise BadQueryError(
+            "zero or negative query resolution step widths are not accepted. Try a positive integer"
+        )
+    if end_ms < start_ms:
+        raise BadQueryError("end timestamp must not be before start time")
+    if (end_ms - start_ms) // step_ms > max_points:
+        raise BadQueryError(
+            f"exceeded maximum resolution of {max_points:,} points per timeseries. "
+            "Try decreasing the query resolution (?step=XX)"
+        )
+    return range(start_ms, end_ms + 1, step_ms)
+
+
+def _check_range_type(expr: Expr) -> None:
+    kind = type_of(expr)
+    if kind not in {ValueType.SCALAR, ValueType.INSTANT_VECTOR}:
+        raise BadQueryError(
+            f'invalid expression type "{kind}" for range query, must be Scalar or instant Vector'
+        )

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import NoReturn
 
 from query.clauses import ClauseParser
+from query.duration_clauses import Duration
 from query.errors import QuerySyntaxError
 from query.lexer import Kind, NameForm, Token, tokenize
 from query.signatures import (
@@ -25,6 +26,7 @@ from query.syntax import (
     Matching,
     MatrixSelector,
     NumberLiteral,
+    Reach,
     Side,
     StringLiteral,
     Subquery,
@@ -35,13 +37,11 @@ from query.syntax import (
 from query.text import Span, nearest
 from query.typecheck import check, count_arguments
 
-MAX_NESTING = 64
-"""Parentheses, calls and signs within each other: above any real query; a call takes 7 of Python's 1000 frames."""
-MAX_OPERATORS = 128
-"""Infix operators of one query: a chain of them is a tree as deep as it is long."""
-
 _INFIX = {str(op): op for op in BinaryOp}
 _CLAUSES = {"by", "without"}
+_REACHES = set(Reach)
+_REACH = "anchored or smoothed"
+_MODIFIERS = {"offset", "@", *_REACHES}
 
 
 def parse(text: str, form: NameForm = NameForm.PROMQL) -> Expr:
@@ -73,9 +73,7 @@ class _Parser(ClauseParser):
     def _binary(self, lowest: int) -> Expr:
         left = self._unary()
         while (op := self._infix()) is not None and op.precedence >= lowest:
-            self.operators += 1
-            if self.operators > MAX_OPERATORS:
-                self.fail(self.next, f"the query has more than {MAX_OPERATORS} operators")
+            self.count_operator(self.next)
             self.take()
             return_bool = self.take_word("bool")
             matching = self._matching()
@@ -118,7 +116,7 @@ class _Parser(ClauseParser):
         if token.kind is not Kind.OPERATOR or token.text not in {"+", "-"}:
             return self._postfix()
         self.take()
-        self._enter(token)
+        self.enter(token)
         operand = self._binary(POWER_PRECEDENCE)
         self.nesting -= 1
         span = Span(token.span.start, operand.span.end)
@@ -136,50 +134,76 @@ class _Parser(ClauseParser):
                 expr = self._range(expr, in_parentheses)
                 in_parentheses = False
                 seen.clear()
-            elif word == "offset" or token.text == "@":
-                if word in seen:
+            elif word in _MODIFIERS and token.kind is not Kind.STRING:
+                kind = _REACH if word in _REACHES else word
+                if kind in seen:
                     self.fail(token, f"'{token.text}' must not be given twice")
-                seen.add(word)
+                seen.add(kind)
                 expr = self._modified(expr, in_parentheses)
             else:
                 return expr
 
     def _range(self, expr: Expr, in_parentheses: bool) -> Expr:
         opening = self.take()
-        range_ms = self.duration(positive=True)
-        step_ms = None
+        window = self.positive_duration()
+        step = Duration(0)
         if is_subquery := self.take_operator(":"):
-            step_ms = None if self.next.text == "]" else self.duration(positive=True)
+            step = step if self.next.text == "]" else self.positive_duration()
         closing = self.expect("]", "']'" if is_subquery else "']' or ':'")
         span = Span(expr.span.start, closing.span.end)
         if is_subquery:
-            return self._checked(Subquery(expr=expr, range_ms=range_ms, step_ms=step_ms, span=span))
+            subquery = Subquery(
+                expr=expr,
+                range_ms=window.milliseconds,
+                range_tree=window.tree,
+                step_ms=step.milliseconds or None,
+                step_tree=step.tree,
+                span=span,
+            )
+            return self._checked(subquery)
         if not isinstance(expr, VectorSelector) or in_parentheses:
             message = (
                 "a range stands directly behind a selector only; elsewhere write a subquery, [5m:]"
             )
             self.fail(opening, message)
-        if expr.offset_ms or expr.at is not None:
+        if expr.offset_ms or expr.offset_tree or expr.at is not None or expr.reach:
             self.fail(opening, "a range stands before 'offset' and '@'")
-        return MatrixSelector(selector=expr, range_ms=range_ms, span=span)
+        return MatrixSelector(
+            selector=expr, range_ms=window.milliseconds, range_tree=window.tree, span=span
+        )
 
     def _modified(self, expr: Expr, in_parentheses: bool) -> Expr:
-        """Return `expr` with the offset or @ that follows."""
+        """Return `expr` with the offset, @ or reach that follows."""
         token = self.next
         if in_parentheses or not isinstance(expr, VectorSelector | MatrixSelector | Subquery):
             self.fail(token, f"'{token.text}' stands directly behind a selector, range or subquery")
         self.take()
+        if token.text.lower() in _REACHES:
+            return self._with_reach(expr, token)
         target = expr.selector if isinstance(expr, MatrixSelector) else expr
-        at, offset_ms = target.at, target.offset_ms
         if token.text == "@":
-            at = self.unix_time()
+            target = replace(target, at=self.unix_time())
         else:
-            offset_ms = self.duration(positive=False)
-        span = Span(expr.span.start, self.tokens[self.at - 1].span.end)
+            offset = self.offset_duration()
+            target = replace(target, offset_ms=offset.milliseconds, offset_tree=offset.tree)
+        span = self._span_from(expr)
+        if isinstance(expr, MatrixSelector) and isinstance(target, VectorSelector):
+            return replace(expr, selector=target, span=span)
+        return replace(target, span=span)
+
+    def _with_reach(self, expr: VectorSelector | MatrixSelector | Subquery, token: Token) -> Expr:
+        reach, span = Reach(token.text.lower()), self._span_from(expr)
+        if isinstance(expr, Subquery):
+            self.fail(token, f"'{reach}' does not go with subqueries")
         if isinstance(expr, MatrixSelector):
-            selector = replace(expr.selector, at=at, offset_ms=offset_ms)
-            return replace(expr, selector=selector, span=span)
-        return replace(expr, at=at, offset_ms=offset_ms, span=span)
+            return replace(expr, selector=replace(expr.selector, reach=reach), span=span)
+        if reach is Reach.ANCHORED:
+            self.fail(token, f"'{reach}' stands behind a range such as [5m]")
+        return replace(expr, reach=reach, span=span)
+
+    def _span_from(self, expr: Expr) -> Span:
+        """Return the span from the beginning of `expr` to the last token that was taken."""
+        return Span(expr.span.start, self.tokens[self.at - 1].span.end)
 
     # -- primaries ---------------------------------------------------------------------------------
 
@@ -197,7 +221,7 @@ class _Parser(ClauseParser):
             return NumberLiteral(value=float(token.value) / scale, span=token.span)
         if token.text != "(":
             self.reject(token, "a metric name, function, aggregation, number or '('")
-        self._enter(token)
+        self.enter(token)
         expr = self._binary(1)
         self.nesting -= 1
         closing = self.expect(")", "an operator or ')'")
@@ -254,7 +278,7 @@ class _Parser(ClauseParser):
 
     def _arguments(self) -> list[Expr]:
         opening = self.expect("(", "'('")
-        self._enter(opening)
+        self.enter(opening)
         arguments: list[Expr] = []
         while not (self.next.text == ")" and not arguments):
             arguments.append(self._binary(1))
@@ -275,8 +299,3 @@ class _Parser(ClauseParser):
     def _checked(self, expr: Expr) -> Expr:
         check(self.text, expr)
         return expr
-
-    def _enter(self, token: Token) -> None:
-        self.nesting += 1
-        if self.nesting > MAX_NESTING:
-            self.fail(token, f"the query is nested more than {MAX_NESTING} deep")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 
+from query.duration_tree import DurationTree, format_duration_tree
 from query.durations import format_duration
 from query.labels import METRIC_NAME, Matcher
 from query.syntax import (
@@ -12,7 +13,6 @@ from query.syntax import (
     RESERVED,
     UNARY_PRECEDENCE,
     Aggregation,
-    At,
     AtEdge,
     Binary,
     BinaryOp,
@@ -42,10 +42,10 @@ def print_expr(expr: Expr) -> str:
         case StringLiteral():
             return quote(expr.value)
         case VectorSelector():
-            return _selector(expr) + _modifiers(expr.offset_ms, expr.at)
+            return _selector(expr) + _modifiers(expr)
         case MatrixSelector(selector=selector):
-            window = format_duration(expr.range_ms)
-            return f"{_selector(selector)}[{window}]{_modifiers(selector.offset_ms, selector.at)}"
+            window = _duration(expr.range_ms, expr.range_tree)
+            return f"{_selector(selector)}[{window}]{_modifiers(selector)}"
         case Subquery():
             return _subquery(expr)
         case Call():
@@ -107,13 +107,21 @@ def _group_label(name: str) -> str:
     return quote(name) if name.lower() in {"inf", "nan"} else _label(name)
 
 
-def _modifiers(offset_ms: int, at: At | None) -> str:
+def _modifiers(expr: VectorSelector | Subquery) -> str:
     text = ""
-    if at is not None:
-        text += f" @ {at.value if isinstance(at, AtEdge) else _seconds(at)}"
-    if offset_ms:
-        text += f" offset {format_duration(offset_ms)}"
+    if isinstance(expr, VectorSelector) and expr.reach is not None:
+        text += f" {expr.reach}"
+    if expr.at is not None:
+        text += f" @ {expr.at.value if isinstance(expr.at, AtEdge) else _seconds(expr.at)}"
+    if expr.offset_tree is not None:
+        text += f" offset ({format_duration_tree(expr.offset_tree)})"
+    elif expr.offset_ms:
+        text += f" offset {format_duration(expr.offset_ms)}"
     return text
+
+
+def _duration(milliseconds: int, tree: DurationTree | None) -> str:
+    return format_duration(milliseconds) if tree is None else format_duration_tree(tree)
 
 
 def _seconds(time_ms: int) -> str:
@@ -124,9 +132,13 @@ def _seconds(time_ms: int) -> str:
 
 def _subquery(subquery: Subquery) -> str:
     inner = _in_parentheses(subquery.expr, needed=isinstance(subquery.expr, Binary | Unary))
-    step = "" if subquery.step_ms is None else format_duration(subquery.step_ms)
-    window = f"[{format_duration(subquery.range_ms)}:{step}]"
-    return inner + window + _modifiers(subquery.offset_ms, subquery.at)
+    step = _duration(subquery.step_ms or 0, subquery.step_tree) if _has_step(subquery) else ""
+    window = f"[{_duration(subquery.range_ms, subquery.range_tree)}:{step}]"
+    return inner + window + _modifiers(subquery)
+
+
+def _has_step(subquery: Subquery) -> bool:
+    return subquery.step_ms is not None or subquery.step_tree is not None
 
 
 def _aggregation(aggregation: Aggregation) -> str:

@@ -59,10 +59,19 @@ class Selection:
 class Queryable(Protocol):
     """Where series are read from."""
 
-    def select(self, matchers: Sequence[Matcher], *, start_ms: int, end_ms: int) -> Selection:
+    def select(
+        self,
+        matchers: Sequence[Matcher],
+        *,
+        start_ms: int,
+        end_ms: int,
+        newest_only: bool = False,
+    ) -> Selection:
         """Return the series that match, with their samples in (start_ms, end_ms].
 
-        A series without a sample in that range is in the selection only if its sender is live.
+        A series without a sample in that range is in the selection only if its sender is live. With `newest_only` the
+        asker needs each series' newest sample in the range, and the others may be missing; not where series of
+        different senders have equal labels, because joining them takes all.
         """
 
     def knows(self, name: str) -> bool:

@@ -1,9 +1,10 @@
-"""Matchers over one label: equality and RE2 regular expressions, with the common ones decided without RE2."""
+"""Matchers over one label, and replacements: RE2 regular expressions, with the common ones decided without RE2."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 import re2
 
@@ -12,6 +13,8 @@ from query.labels import Matcher, MatchOp
 
 _LONGEST_REASON: Final = 100
 """RE2 quotes the pattern."""
+_REFERENCE: Final = re.compile(r"\$(?:\$|\{(?P<braced>\w+)\}|(?P<bare>\w+))")
+_GROUP_NUMBER: Final = re.compile("0|[1-9][0-9]{0,7}")
 _META: Final = frozenset(r"\.+*?()|[]{}^$")
 
 
@@ -41,6 +44,29 @@ def compile_regex(pattern: str) -> Callable[[str], bool]:
         RegexError: As `build_matcher`.
     """
     return _without_regex(pattern) or _with_re2(pattern)
+
+
+def compile_replacement(pattern: str, template: str) -> Callable[[str], str | None]:
+    """Return a function that expands `template` if a whole text matches `pattern`, and yields None if not.
+
+    The template is Go's: `$1`, `${1}x` and `$name` are groups, an unknown one is empty, `$$` is a dollar
+    (promql.md 2.7, label_replace).
+
+    Raises:
+        RegexError: As `build_matcher`.
+    """
+    compiled = _compile(pattern)
+    parts = _template_parts(template, compiled.groupindex, compiled.groups)
+
+    def replace(text: str) -> str | None:
+        match = compiled.fullmatch(text)
+        if match is None:
+            return None
+        return "".join(
+            [part if isinstance(part, str) else match.group(part) or "" for part in parts]
+        )
+
+    return replace
 
 
 def escape_regex(text: str) -> str:
@@ -82,16 +108,37 @@ def _literals(pattern: str) -> list[str] | None:
 
 
 def _with_re2(pattern: str) -> Callable[[str], bool]:
+    compiled = _compile(pattern)
+    return lambda text: compiled.fullmatch(text) is not None
+
+
+def _compile(pattern: str) -> Any:  # the extension module has no types
     if _has_backslash_c(pattern):
         raise RegexError(r"invalid regular expression: \C, a single byte, is not supported")
     options = re2.Options()
     options.log_errors = False
     options.dot_nl = True
     try:
-        compiled = re2.compile(pattern, options)
+        return re2.compile(pattern, options)
     except (re2.error, UnicodeEncodeError) as error:
         raise RegexError(f"invalid regular expression: {_reason(error)}") from error
-    return lambda text: compiled.fullmatch(text) is not None
+
+
+def _template_parts(template: str, names: Mapping[str, int], most: int) -> list[str | int]:
+    """Return the texts and group numbers of a template, unknown groups left out."""
+    parts: list[str | int] = []
+    end = 0
+    for reference in _REFERENCE.finditer(template):
+        parts.append(template[end : reference.start()])
+        end = reference.end()
+        name = reference["braced"] or reference["bare"]
+        if name is None:
+            parts.append("$")
+        elif name in names:
+            parts.append(names[name])
+        elif _GROUP_NUMBER.fullmatch(name) and int(name) <= most:
+            parts.append(int(name))
+    return [*parts, template[end:]]
 
 
 def _has_backslash_c(pattern: str) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
 
+from query.duration_tree import DurationTree
 from query.labels import METRIC_NAME, Matcher, MatchOp
 from query.text import Span
 
@@ -42,13 +43,28 @@ At = int | AtEdge
 """What `@` pins the evaluation time to: Unix milliseconds, or an edge of the query range."""
 
 
+class Reach(StrEnum):
+    """How samples beyond the edges of a range take part (promql.md 4.1)."""
+
+    ANCHORED = "anchored"
+    """The last sample before the range counts as its first."""
+    SMOOTHED = "smoothed"
+    """The values at both edges are interpolated."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VectorSelector(Node):
-    """An instant vector selector; a matcher `__name__ = x` comes first."""
+    """An instant vector selector; a matcher `__name__ = x` comes first.
+
+    Here and below a duration that depends on the query's times is 0 beside its `..._tree` until
+    `query.resolve.resolve_durations` puts the number in.
+    """
 
     matchers: tuple[Matcher, ...]
     offset_ms: int = 0
     at: At | None = None
+    reach: Reach | None = None
+    offset_tree: DurationTree | None = None
 
     @property
     def name(self) -> str | None:
@@ -56,13 +72,20 @@ class VectorSelector(Node):
         first = self.matchers[0]
         return first.value if first.name == METRIC_NAME and first.op is MatchOp.EQUAL else None
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether there is no offset, no @ and no reach."""
+        plain = self.offset_ms == 0 and self.offset_tree is None
+        return plain and self.at is None and self.reach is None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatrixSelector(Node):
-    """A range vector selector; offset and @ are the inner selector's."""
+    """A range vector selector; offset, @ and reach are the inner selector's."""
 
     selector: VectorSelector
     range_ms: int
+    range_tree: DurationTree | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +97,9 @@ class Subquery(Node):
     step_ms: int | None = None
     offset_ms: int = 0
     at: At | None = None
+    range_tree: DurationTree | None = None
+    step_tree: DurationTree | None = None
+    offset_tree: DurationTree | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

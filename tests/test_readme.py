@@ -11,6 +11,7 @@ import yaml
 
 from daemon.check import load_checked
 from daemon.cli import main
+from daemon.config.opencensus import OpenCensusConfig
 from daemon.config.schema import COMPONENTS, Config
 from daemon.scaler.keys import KEYS
 from daemon.scaler.metadata import parse_metadata
@@ -36,6 +37,12 @@ def table(header: str) -> list[list[str]]:
 
 def default_config() -> Config:
     return load_checked(None, {}).config
+
+
+def opencensus() -> OpenCensusConfig:
+    receiver = default_config().receivers["opencensus"]
+    assert isinstance(receiver, OpenCensusConfig)
+    return receiver
 
 
 def test_the_configuration_block_is_a_whole_file() -> None:
@@ -75,7 +82,7 @@ def test_the_annotations_point_to_the_receiver() -> None:
     (text,) = [block for block in blocks("yaml") if "dapr.io" in block]
     annotations = yaml.safe_load(text)["metadata"]["annotations"]
     port = annotations["dapr.io/metrics-push-endpoint"].rpartition(":")[2]
-    assert default_config().receivers["opencensus"].endpoint.endswith(f":{port}")
+    assert opencensus().endpoint.endswith(f":{port}")
 
 
 def test_make_targets_exist() -> None:
@@ -103,8 +110,9 @@ def test_ports() -> None:
     """The table of ports is the built-in configuration."""
     config = default_config()
     endpoints = {
-        "receivers.opencensus.endpoint": config.receivers["opencensus"].endpoint,
+        "receivers.opencensus.endpoint": opencensus().endpoint,
         "extensions.keda_scaler.endpoint": config.extensions["keda_scaler"].endpoint,
+        "extensions.http_api.endpoint": config.extensions["http_api"].endpoint,
         "extensions.health_check.endpoint": config.extensions["health_check"].endpoint,
         "service.telemetry.metrics": config.service.telemetry.metrics.endpoint,
     }

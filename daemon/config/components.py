@@ -37,7 +37,14 @@ _INSTEAD: Mapping[tuple[str, str], str] = MappingProxyType(
 """What to do about components that configurations of the walk-through are likely to name."""
 
 
-_ONCE = frozenset({("exporters", "windows"), ("extensions", "keda_scaler")})
+_ONCE = frozenset(
+    {
+        ("receivers", "prometheusremotewrite"),
+        ("exporters", "windows"),
+        ("extensions", "keda_scaler"),
+        ("extensions", "http_api"),
+    }
+)
 """Section and type of what a process has one of: a second would hold or answer the same."""
 
 

@@ -8,23 +8,32 @@ from types import MappingProxyType
 
 from daemon.config.filter import FilterConfig
 from daemon.config.health_check import HealthCheckConfig
+from daemon.config.http_api import HttpApiConfig
 from daemon.config.keda_scaler import KedaScalerConfig
 from daemon.config.opencensus import OpenCensusConfig
+from daemon.config.prometheusremotewrite import PrometheusRemoteWriteConfig
 from daemon.config.service import ServiceConfig
 from daemon.config.windows import WindowsConfig
 
-ReceiverConfig = OpenCensusConfig
+ReceiverConfig = OpenCensusConfig | PrometheusRemoteWriteConfig
 ProcessorConfig = FilterConfig
 ExporterConfig = WindowsConfig
-ExtensionConfig = KedaScalerConfig | HealthCheckConfig
+ExtensionConfig = KedaScalerConfig | HttpApiConfig | HealthCheckConfig
 ComponentConfig = ReceiverConfig | ProcessorConfig | ExporterConfig | ExtensionConfig
 
 COMPONENTS: Mapping[str, Mapping[str, type[ComponentConfig]]] = MappingProxyType(
     {
-        "receivers": {"opencensus": OpenCensusConfig},
+        "receivers": {
+            "opencensus": OpenCensusConfig,
+            "prometheusremotewrite": PrometheusRemoteWriteConfig,
+        },
         "processors": {"filter": FilterConfig},
         "exporters": {"windows": WindowsConfig},
-        "extensions": {"keda_scaler": KedaScalerConfig, "health_check": HealthCheckConfig},
+        "extensions": {
+            "keda_scaler": KedaScalerConfig,
+            "http_api": HttpApiConfig,
+            "health_check": HealthCheckConfig,
+        },
     }
 )
 """Section -> component type -> its settings: everything this release has."""
@@ -34,7 +43,7 @@ DEFAULT_COMPONENTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "receivers": ("opencensus",),
         "processors": (),
         "exporters": ("windows",),
-        "extensions": ("keda_scaler", "health_check"),
+        "extensions": ("keda_scaler", "http_api", "health_check"),
     }
 )
 """What a section that is absent stands for (DESIGN 5)."""

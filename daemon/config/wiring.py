@@ -52,6 +52,7 @@ def read_service(
     )
     _warn_of_unused(service, defined, findings)
     _check_ports(service, defined, findings)
+    _check_remote_write(service, findings)
     return service
 
 
@@ -175,6 +176,17 @@ def _check_ports(
                 at = path if path[0] == "service" else (*path, "endpoint")
                 findings.mistake(at, f"{other} and {name} both listen on port {port}")
         taken.append((host, port, name))
+
+
+def _check_remote_write(service: ServiceConfig, findings: Findings) -> None:
+    """Note a receiver that no port serves."""
+    served = any(component_type(one) == "http_api" for one in service.extensions)
+    for component_id in dict.fromkeys(_used(service, "receivers")):
+        if component_type(component_id) == "prometheusremotewrite" and not served:
+            findings.mistake(
+                ("receivers", component_id),
+                "is served by the extension http_api: add it to the extensions that run",
+            )
 
 
 def _listeners(

@@ -59,7 +59,8 @@ def on_free_ports(loaded: LoadedConfig) -> LoadedConfig:
         config=replace(
             config,
             receivers={
-                name: replace(one, endpoint=FREE_PORT) for name, one in config.receivers.items()
+                name: replace(one, endpoint=FREE_PORT) if isinstance(one, OpenCensusConfig) else one
+                for name, one in config.receivers.items()
             },
             extensions={
                 name: replace(one, endpoint=FREE_PORT) for name, one in config.extensions.items()

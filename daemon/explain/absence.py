@@ -7,9 +7,9 @@ from difflib import get_close_matches
 
 from daemon.explain.asking import Outcome
 from daemon.explain.verdicts import Verdict
-from query.engine import DAPR_PREFIX, MOST_AHEAD_MS
 from query.labels import METRIC_NAME, Labels, Matcher, MatchOp
 from query.regex import build_matcher
+from query.scaling import DAPR_PREFIX, MOST_AHEAD_MS
 from query.store.store import Store
 from query.syntax import VectorSelector
 

@@ -11,8 +11,8 @@ from daemon.scaler.decision import Decision, Refusal, Refused, decide, refuse_me
 from daemon.scaler.keys import QUERY_REF, MetadataError, resolve
 from daemon.scaler.metadata import Trigger, parse_metadata
 from query.dialect import Dialect, MetricQuery, apply_over_time, parse_metric_query
-from query.engine import Answer, Engine, Part
 from query.errors import QueryError
+from query.scaling import Answer, Engine, Part
 
 
 class BadQuestionError(Exception):

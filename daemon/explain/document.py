@@ -11,7 +11,7 @@ from daemon.explain.asking import Asked, Outcome
 from daemon.explain.explanation import Explanation
 from daemon.explain.verdicts import Verdict
 from daemon.scaler.decision import Refused, value_numbers
-from query.engine import Answer, Part
+from query.scaling import Answer, Part
 
 SETTLING_STILL = (
     "a tallyd that started with this session would still be settling at its end "

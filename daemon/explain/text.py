@@ -15,8 +15,8 @@ from daemon.explain.explanation import SETTLING, Explanation, Moment
 from daemon.explain.verdicts import Cause, Verdict
 from daemon.scaler.decision import Refused, value_numbers
 from query.durations import format_duration
-from query.engine import Answer, Part
 from query.labels import METRIC_NAME, Labels
+from query.scaling import Answer, Part
 from query.values import OverTime
 
 MAX_SERIES = 20

@@ -34,14 +34,17 @@ RESOURCE_LABELS = ("host.name", "service.instance.id", "k8s.pod.name")
 REPORT_INTERVAL_MS: Mapping[str, int] = {"opencensus": 20_000}
 """Time between reports before two gaps were seen (keda.md 6.3.5), by receiver type."""
 DEFAULT_REPORT_INTERVAL_MS = 60_000
+TRUSTED_CLOCKS = frozenset({"prometheusremotewrite"})
+"""Receivers whose times are taken as they are: a writer may catch up on hours (promql.md 6.3)."""
 
 MAX_SENDER_MEMOS = 20_000
-MAX_ROWS_PER_METRIC = 50_000
+MAX_ROWS_PER_METRIC = 200_000
 MAX_MEMOS = 1_000_000
 """Metrics and series remembered of all senders together; each takes about 300 bytes."""
 MAX_HEADER_CHARACTERS = 16_384
 """Of name and description; larger ones are looked at anew in each report."""
 MAX_BUCKET_NAMES = 1_000
+MAX_FAMILIES = 10_000
 _NANOS_PER_MS = 1_000_000
 
 _CUMULATIVE_KINDS = frozenset(
@@ -103,6 +106,8 @@ class Windows:
         self._remembered = 0
         """Metrics and series in all memos."""
         self._bucket_names: set[str] = set()
+        self.families: dict[str, MetricHeader] = {}
+        """What senders tell of metrics, by name as stored; of metrics that tell nothing there is nothing."""
         self.reports = 0
         """Messages with metrics that arrived, whatever a filter made of them."""
 
@@ -146,7 +151,12 @@ class Windows:
         self._store.metrics_reported(message.sender, message.names, message.at_ms)
         if message.series:
             self._store.append(
-                message.sender, message.at_ms, message.series, message.times_ms, message.values
+                message.sender,
+                message.at_ms,
+                message.series,
+                message.times_ms,
+                message.values,
+                correct_clock=batch.sender.protocol not in TRUSTED_CLOCKS,
             )
             self._on_append(message.names)
 
@@ -181,6 +191,9 @@ class Windows:
             return None
         is_distribution = header.type not in {MetricType.GAUGE, MetricType.SUM}
         name = metric_name(header.name)
+        tells = header.description or header.unit or header.type is not MetricType.GAUGE
+        if tells and (name in self.families or len(self.families) < MAX_FAMILIES):
+            self.families[name] = header
         return _MetricMemo(
             name=name,
             written=header.name,

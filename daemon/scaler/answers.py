@@ -22,8 +22,8 @@ from daemon.scaler.decision import (
 )
 from daemon.scaler.keys import MetadataError
 from daemon.scaler.metadata import Trigger, parse_metadata
-from query.engine import Answer, Question
 from query.errors import QueryError
+from query.scaling import Answer, Question
 
 MEMO_MS: Final = 100
 """GetMetrics and IsActive of one poll come about 1 ms apart and speak of one instant (keda.md 6.5.10)."""
@@ -47,7 +47,7 @@ _V = TypeVar("_V")
 
 
 class Engine(Protocol):
-    """Whoever answers questions: `query.engine.Engine`."""
+    """Whoever answers questions: `query.scaling.Engine`."""
 
     def answer(self, question: Question, at_ms: int) -> Answer:
         """Return the answer at `at_ms`."""

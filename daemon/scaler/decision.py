@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 
 from daemon.scaler.metadata import MAX_NUMBER, Trigger
 from query.durations import format_duration
-from query.engine import Answer, Question
 from query.estimator import round_down
+from query.scaling import Answer, Question
 from query.values import OverTime
 
 REPORT_INTERVALS: Final = 4

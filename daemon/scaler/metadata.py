@@ -32,8 +32,8 @@ from query.dialect import (
     simple_form,
 )
 from query.durations import parse_duration_ms
-from query.engine import Question
 from query.errors import QueryError, QueryTextError
+from query.scaling import Question
 from query.text import caret_lines, nearest
 from query.values import OverTime
 

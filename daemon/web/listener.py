@@ -13,7 +13,8 @@ from daemon.config.fields import split_endpoint
 
 Page = Callable[[web.Request], Awaitable[web.Response]]
 
-_GRACE_S = 0.5
+GRACE_S = 0.5
+"""How long `stop` waits for answers that are being written."""
 _ANY_HOST = frozenset({"", "::"})
 
 
@@ -23,7 +24,7 @@ class HttpListener:
     def __init__(self, endpoint: str, pages: Mapping[str, Page]) -> None:
         self._endpoint = endpoint
         self._pages = pages
-        self._runner: web.AppRunner | None = None
+        self._runner: web.BaseRunner | None = None
 
     async def start(self) -> int:
         """Listen, and return the port.
@@ -31,10 +32,7 @@ class HttpListener:
         Raises:
             OSError: the endpoint cannot be listened on; the text names it.
         """
-        app = web.Application()
-        for path, page in self._pages.items():
-            app.router.add_get(path, page)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE_S)
+        runner = self._build_runner()
         await runner.setup()
         try:
             listening = _listen(self._endpoint)
@@ -52,6 +50,13 @@ class HttpListener:
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
+
+    def _build_runner(self) -> web.BaseRunner:
+        """Return what answers; a listener with rules of its own makes another."""
+        app = web.Application()
+        for path, page in self._pages.items():
+            app.router.add_get(path, page)
+        return web.AppRunner(app, access_log=None, shutdown_timeout=GRACE_S)
 
 
 def _reason(error: OSError) -> str:

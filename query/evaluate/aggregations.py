@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from query.labels import METRIC_NAME, Labels
+from query.errors import QueryError
+from query.evaluate.context import Context
+from query.evaluate.delayed_names import group_drops
+from query.evaluate.group_folds import fold_groups
+from query.evaluate.group_ranks import quantile_groups, rank_extremes, warn_of_quantiles
+from query.evaluate.grouping import Groups, IndexArray, find_groups, group_keys
+from query.evaluate.stepped import StepScalar, StepVector
+from query.evaluate.value_counts import count_values, format_general
+from query.labels import Labels
 from query.queryable import Float64Array
+from query.syntax import Aggregation, Grouping
 
 EPSILON = float(np.finfo(np.float64).eps)
 CANCELLATION = 1e-7
@@ -49,13 +59,61 @@ def sigma_of_aggregate(operation: str, values: Float64Array, variances: Float64A
     return sigma / len(values) if operation == "avg" else sigma
 
 
-def group_keys(labels: Sequence[Labels], grouping: Sequence[str], *, without: bool) -> list[Labels]:
-    """Return for each label set the labels of its group; `without` drops the metric name too."""
-    if without:
-        dropped = {*grouping, METRIC_NAME}
-        return [tuple(pair for pair in one if pair[0] not in dropped) for one in labels]
-    kept = frozenset(grouping)
-    return [tuple(pair for pair in one if pair[0] in kept) for one in labels]
+def aggregate_steps(
+    context: Context, aggregation: Aggregation, vector: StepVector, param: StepScalar | str | None
+) -> StepVector:
+    """Return the aggregation of a vector at each step; `param` is its evaluated parameter.
+
+    Of one step, topk and bottomk give the elements in the order of their rank.
+
+    Raises:
+        QueryError: The parameter does not fit.
+    """
+    clause = aggregation.grouping or Grouping(labels=())
+    if isinstance(param, str):
+        return count_values(context, vector, param, clause)
+    groups = find_groups(context.labels, vector.labels, clause.labels, without=clause.without)
+    if aggregation.op in {"topk", "bottomk"} and param is not None:
+        return _extremes(context, aggregation.op, groups, vector, param)
+    if aggregation.op == "quantile" and param is not None:
+        span = (aggregation.param or aggregation).span
+        warn_of_quantiles(context.annotations, param.values, span)
+        values, present = quantile_groups(context.budget, groups, vector, param.values)
+    else:
+        values, present = fold_groups(aggregation.op, groups, vector.values, vector.present)
+    return StepVector(
+        labels=groups.labels,
+        values=values,
+        present=present,
+        drops_name=group_drops(vector, groups),
+    )
+
+
+def _extremes(
+    context: Context, op: str, groups: Groups, vector: StepVector, param: StepScalar
+) -> StepVector:
+    """Return the elements that topk or bottomk keeps, with their labels."""
+    wanted = _element_counts(param.values, len(vector.labels))
+    chosen, rows = rank_extremes(context.budget, groups, vector, wanted, largest=op == "topk")
+    if rows is None:
+        rows = np.flatnonzero(np.logical_or.reduce(chosen, axis=1))
+    return replace(vector.rows(rows), present=chosen[rows])
+
+
+def _element_counts(param: Float64Array, most: int) -> IndexArray:
+    """Return how many elements topk or bottomk keeps at each step, truncated toward zero.
+
+    Raises:
+        QueryError: The parameter is NaN, or no 64-bit integer; in Prometheus' words.
+    """
+    if np.isnan(param).any():
+        raise QueryError("Parameter value is NaN")
+    lowest, highest = float(param.min(initial=0)), float(param.max(initial=0))
+    if highest >= 1 and lowest <= -(2.0**63):
+        raise QueryError(f"Scalar value {format_general(lowest)} underflows int64")
+    if highest >= 2.0**63:
+        raise QueryError(f"Scalar value {format_general(highest)} overflows int64")
+    return np.clip(param, 0, most).astype(np.intp)
 
 
 def _sum(values: Float64Array) -> float:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 
+from query.labels import Labels
 from query.queryable import BoolArray, Float64Array, Int64Array, Selection
 
 STALE_MARKER_BITS = 0x7FF0000000000002
@@ -28,49 +28,63 @@ def join_senders(selection: Selection) -> Selection:
     """
     if len(set(selection.labels)) == len(selection.labels):
         return selection
-    groups: dict[object, list[int]] = {}
-    for row, labels in enumerate(selection.labels):
-        groups.setdefault(labels, []).append(row)
-    first_ms = np.where(selection.counts > 0, selection.times_ms[:, 0], np.iinfo(np.int64).min)
-    in_order = [sorted(rows, key=lambda row: int(first_ms[row])) for rows in groups.values()]
-    last = np.array([rows[-1] for rows in in_order], dtype=np.intp)
-    times, values, counts = _padded(_joined(selection, rows) for rows in in_order)
+    group = number_labels(selection.labels)
+    firsts = np.unique(group, return_index=True)[1]
+    in_order = np.lexsort((_first_ms(selection), group))
+    last = in_order[np.searchsorted(group[in_order], np.arange(len(firsts)), side="right") - 1]
+    times, values, counts = join_rows(selection, group)
     return replace(
         selection,
-        labels=[selection.labels[row] for row in last],
-        times_ms=times,
-        values=values,
+        labels=[selection.labels[row] for row in firsts.tolist()],
+        times_ms=times.T,
+        values=values.T,
         counts=counts,
-        start_ms=selection.start_ms[[rows[0] for rows in in_order]],
+        start_ms=selection.start_ms[
+            in_order[np.searchsorted(group[in_order], np.arange(len(firsts)))]
+        ],
         sender_index=selection.sender_index[last],
     )
 
 
-def _joined(selection: Selection, rows: Sequence[int]) -> tuple[Int64Array, Float64Array]:
-    """Return the samples of rows that follow each other, in time order."""
-    samples = [
-        (selection.times_ms[row, :count], selection.values[row, :count])
-        for row, count in ((row, int(selection.counts[row])) for row in rows)
-    ]
-    kept = [np.ones(len(times), dtype=np.bool_) for times, _ in samples]
-    for (k, (times, values)), (_, (next_times, _)) in pairwise(enumerate(samples)):
-        if len(next_times):
-            kept[k] = ~(is_stale(values) & (times >= next_times[0]))
-    times = np.concatenate([times[keep] for (times, _), keep in zip(samples, kept, strict=True)])
-    values = np.concatenate([values[keep] for (_, values), keep in zip(samples, kept, strict=True)])
-    order = times.argsort(kind="stable")
-    return times[order], values[order]
+def number_labels(labels: Sequence[Labels]) -> Int64Array:
+    """Return the number of each label set among the different ones, in the order of their first row."""
+    numbers: dict[Labels, int] = {}
+    return np.array([numbers.setdefault(one, len(numbers)) for one in labels], dtype=np.int64)
 
 
-def _padded(
-    rows: Iterable[tuple[Int64Array, Float64Array]],
+def join_rows(
+    selection: Selection, group: Int64Array
 ) -> tuple[Int64Array, Float64Array, Int64Array]:
-    """Return rows of different lengths as two arrays and the lengths."""
-    samples = list(rows)
-    counts = np.array([len(times) for times, _ in samples], dtype=np.int64)
-    shape = (len(samples), max(int(counts.max()), 1))
+    """Return times and values, one column for each group of rows, in time order, and how many there are.
+
+    Of samples at the same time the one of the sender that began last is kept.
+    """
+    number = int(group.max()) + 1
+    rank = np.empty(len(group), dtype=np.int64)
+    order = np.lexsort((_first_ms(selection), group))
+    order = order[selection.counts[order] > 0]
+    rank[order] = np.arange(len(order))
+    next_ms = np.full(len(group), np.iinfo(np.int64).max)
+    follows = group[order[1:]] == group[order[:-1]]
+    next_ms[order[:-1][follows]] = selection.times_ms[order[1:][follows], 0]
+    rows, columns = np.nonzero(np.arange(selection.times_ms.shape[1]) < selection.counts[:, None])
+    times, values = selection.times_ms[rows, columns], selection.values[rows, columns]
+    kept = ~(is_stale(values) & (times >= next_ms[rows]))
+    rows, times, values = rows[kept], times[kept], values[kept]
+    by_time = np.lexsort((rank[rows], times, group[rows]))
+    of, times, values = group[rows[by_time]], times[by_time], values[by_time]
+    repeated = np.append((of[1:] == of[:-1]) & (times[1:] == times[:-1]), False)
+    of, times, values = of[~repeated], times[~repeated], values[~repeated]
+    counts = np.bincount(of, minlength=number).astype(np.int64)
+    place = np.arange(len(of)) - (np.cumsum(counts) - counts)[of]
+    shape = (max(int(counts.max(initial=0)), 1), number)
     all_times, all_values = np.zeros(shape, dtype=np.int64), np.zeros(shape)
-    for i, (times, values) in enumerate(samples):
-        all_times[i, : len(times)] = times
-        all_values[i, : len(values)] = values
+    all_times[place, of], all_values[place, of] = times, values
     return all_times, all_values, counts
+
+
+def _first_ms(selection: Selection) -> Int64Array:
+    """Return the time of each row's first sample."""
+    if not selection.times_ms.shape[1]:
+        return np.zeros(len(selection.counts), dtype=np.int64)
+    return np.where(selection.counts > 0, selection.times_ms[:, 0], np.iinfo(np.int64).min)

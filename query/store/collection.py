@@ -19,9 +19,9 @@ SCANNED_AT_ONCE = 32_768
 class Collection:
     """Creates, finds and removes series."""
 
-    def __init__(self, senders: SenderTable) -> None:
+    def __init__(self, senders: SenderTable, *, long_rings: bool = False) -> None:
         self.senders = senders
-        self.rings = Rings()
+        self.rings = Rings(long_rings=long_rings)
         self.rows = RowTable(self.rings)
         self.index = Index()
         self._catalogue = Catalogue()

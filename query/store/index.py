@@ -71,6 +71,14 @@ class Index:
         """Return how many rows carry this label."""
         return len(self._postings.get(name, {}).get(value, ()))
 
+    def names(self) -> list[str]:
+        """Return every label name that a row carries."""
+        return [name for name in self._postings if name]
+
+    def values(self, name: str) -> list[str]:
+        """Return every value of a label that a row carries."""
+        return list(self._postings.get(name, ())) if name else []
+
     def match(self, matchers: Sequence[Matcher]) -> Int64Array:
         """Return the rows that match, ascending; the array is shared and must not be changed."""
         question = tuple([(matcher.name, matcher.op, matcher.value) for matcher in matchers])

@@ -67,10 +67,11 @@ class Intake:
     def _rounds(self, rows: Rows, times_ms: Int64Array, values: Float64Array) -> list[Rows]:
         """Cut a message into parts that hold each row once, a row's samples in time order (opencensus.md 4.7).
 
-        Of two samples at one time the larger comes first and counts: by turns they would look like a counter that is
-        reset all the time.
+        Of two samples at one time the first counts; of a counter the larger, which by turns would look like a counter
+        that is reset all the time.
         """
-        order = np.lexsort((-values, times_ms, rows))
+        larger_first = np.where(self._rows.is_counter.take(rows), -values, 0.0)
+        order = np.lexsort((larger_first, times_ms, rows))
         _, firsts, counts = np.unique(rows[order], return_index=True, return_counts=True)
         rounds = np.arange(len(rows)) - np.repeat(firsts, counts)
         surplus = np.repeat(counts - MAX_REPEATS, counts)
@@ -87,7 +88,9 @@ class Intake:
             rows, times_ms, values = self._sort_out(sender, at_ms, rows, times_ms, values)
         lower = values < table.last_value.take(rows)
         if np.count_nonzero(lower):
-            values = self._hold(rows, values, lower & table.is_counter.take(rows))
+            lower &= table.is_counter.take(rows)
+            if np.count_nonzero(lower):
+                values = self._hold(rows, values, lower)
         self._push(at_ms, rows, times_ms, values)
         return len(rows)
 
@@ -163,7 +166,8 @@ class Intake:
     def _hold(self, rows: Rows, values: Float64Array, lower: BoolArray) -> Float64Array:
         """Return `values` with the last value where a drop is no reset (opencensus.md 4.4)."""
         last = self._rows.last_value.take(rows)
-        dips = lower & (values >= last - ROUNDING * np.abs(last))
+        with np.errstate(invalid="ignore"):  # a drop from infinity is a reset
+            dips = lower & (values >= last - ROUNDING * np.abs(last))
         counts = self._rows.count_row.take(rows)
         sums = np.flatnonzero(lower & ~dips & (counts != NO_ROW))
         held = dips.copy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,9 +14,13 @@ from query.store.rows import RowTable
 from query.store.senders import SenderTable
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Matched:
-    """What does not change between two questions while no series comes or goes."""
+    """What does not change between two questions while no series comes or goes.
+
+    Some rows may have no samples in the range of a question. They stay the same ones from question to question, and so
+    do the labels of the others, which those who ask keep work on label sets by.
+    """
 
     rows: Int64Array
     labels: tuple[Labels, ...]
@@ -25,6 +30,15 @@ class Matched:
     sender_index: Int64Array
     """int64[n]: into the two above."""
     has_counters: bool
+    kept: tuple[BoolArray, tuple[Labels, ...]] | None = None
+    """The rows that were left of the last question that did not get all, and their labels."""
+
+    def labels_of(self, keep: BoolArray) -> tuple[Labels, ...]:
+        """Return the labels of the rows in `keep`: the same object if it is asked again."""
+        if self.kept is None or not np.array_equal(self.kept[0], keep):
+            rows = np.flatnonzero(keep).tolist()
+            self.kept = keep, tuple([self.labels[row] for row in rows])
+        return self.kept[1]
 
 
 def describe(rows: Int64Array, table: RowTable, senders: SenderTable) -> Matched:
@@ -48,10 +62,13 @@ def read(
     *,
     start_ms: int,
     end_ms: int,
+    newest_only: bool,
     refused_at_ms: int,
 ) -> Selection:
     """Return the samples of `matched` in (start_ms, end_ms]; rows without any only where the sender is live."""
-    samples = rings.read(matched.rows, start_ms, end_ms)
+    one_is_enough = newest_only and not table.shared.take(matched.rows).any()
+    find = rings.read_newest if one_is_enough else rings.read
+    samples = find(matched.rows, start_ms, end_ms)
     live = senders.live.take(matched.sender_numbers)
     known_until_ms = senders.known_until_ms.take(matched.sender_numbers)
     interval_ms = senders.interval_ms.take(matched.sender_numbers)
@@ -73,22 +90,34 @@ def read(
     )
     keep = live.take(matched.sender_index)
     keep |= samples.counts > 0
-    return selection if keep.all() else _only(selection, keep)
+    return selection if keep.all() else _only(selection, keep, matched.labels_of(keep))
 
 
-def _only(selection: Selection, keep: BoolArray) -> Selection:
+def label_sets(matched: Matched, rings: Rings, *, start_ms: int, end_ms: int) -> list[Labels]:
+    """Return the labels of those of `matched` whose samples reach into [start_ms, end_ms]."""
+    rows = matched.rows
+    within = rings.held(rows) > 0
+    within &= rings.newest(rows)[0] >= start_ms
+    within &= rings.oldest_ms(rows) <= end_ms
+    if within.all():
+        return list(matched.labels)
+    return [matched.labels[i] for i in np.flatnonzero(within).tolist()]
+
+
+def _only(selection: Selection, keep: BoolArray, labels: Sequence[Labels]) -> Selection:
     """Return the rows of `selection` that `keep` names, and their senders."""
-    index = selection.sender_index[keep]
+    rows = np.flatnonzero(keep)
+    index = selection.sender_index[rows]
     used = np.zeros(len(selection.senders.names), dtype=np.bool_)
     used[index] = True
     renumbered = np.cumsum(used) - 1
-    names, labels = selection.senders.names, selection.labels
+    names = selection.senders.names
     return Selection(
-        labels=[labels[i] for i in np.flatnonzero(keep).tolist()],
-        times_ms=selection.times_ms[keep],
-        values=selection.values[keep],
-        counts=selection.counts[keep],
-        start_ms=selection.start_ms[keep],
+        labels=labels,
+        times_ms=selection.times_ms.T.take(rows, axis=1).T,
+        values=selection.values.T.take(rows, axis=1).T,
+        counts=selection.counts[rows],
+        start_ms=selection.start_ms[rows],
         sender_index=renumbered[index],
         senders=Senders(
             names=[names[i] for i in np.flatnonzero(used).tolist()],

@@ -21,6 +21,11 @@ from query.queryable import BoolArray, Float64Array, Int64Array
 RING_SIZES = (16, 64, 256, 1024)
 """Powers of two, so that a position in a ring is a bit mask away."""
 
+LONG_RING_SIZES = (4096, 16384)
+"""What rings go on to where samples are kept by count only, as long as LONG_RINGS_SAMPLES are not used up."""
+LONG_RINGS_SAMPLES = 2**22
+"""Slots of all long rings together, 64 MiB: enough to replay recorded data, and a bound."""
+
 STALE_BITS = 0x7FF0000000000002
 """Prometheus's stale marker as the bits of a float64 (promql.md, staleness)."""
 STALE = np.array([STALE_BITS], dtype=np.uint64).view(np.float64)
@@ -55,11 +60,13 @@ class Rings:
     caller sees to it. The plain twin, a list per row, is in tests/query/store/test_ring.py.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, long_rings: bool = False) -> None:
+        self._sizes = RING_SIZES + LONG_RING_SIZES if long_rings else RING_SIZES
+        self._long_room = LONG_RINGS_SAMPLES
         self._times = np.empty(_FIRST_CAPACITY, dtype=np.int64)
         self._values = np.empty(_FIRST_CAPACITY, dtype=np.float64)
         self._used = 0
-        self._free: dict[int, list[int]] = {size: [] for size in RING_SIZES}
+        self._free: dict[int, list[int]] = {size: [] for size in self._sizes}
         self._base = np.zeros(0, dtype=np.int64)
         self._mask = np.zeros(0, dtype=np.int64)
         self._written = np.zeros(0, dtype=np.int64)
@@ -141,6 +148,11 @@ class Rings:
         at = self._base.take(rows) + ((self._written.take(rows) - 1) & self._mask.take(rows))
         return self._times.take(at), self._values.take(at)
 
+    def oldest_ms(self, rows: Rows) -> Int64Array:
+        """Return the time of the oldest sample of each of `rows`; undefined for an empty row."""
+        written, mask = self._written.take(rows), self._mask.take(rows)
+        return self._times.take(self._base.take(rows) + np.where(written > mask, written & mask, 0))
+
     def held(self, rows: Rows) -> Int64Array:
         """Return how many samples each of `rows` holds."""
         return np.minimum(self._written.take(rows), self._mask.take(rows) + 1)
@@ -166,6 +178,27 @@ class Rings:
             times_ms[:, block] = self._times.take(at)
             values[:, block] = self._values.take(at)
         return Samples(times_ms.T, values.T, counts)
+
+    def read_newest(self, rows: Rows, start_ms: int, end_ms: int) -> Samples:
+        """Return the newest sample of each of `rows` in (start_ms, end_ms], in at most one column.
+
+        It is among the last few of the ring, unless the question is about times that are long past.
+        """
+        written, mask = self._written.take(rows), self._mask.take(rows)
+        base, held = self._base.take(rows), np.minimum(written, mask + 1)
+        number = written - 1
+        times_ms = self._times.take(base + (number & mask))
+        for _ in range(_FIRST_WIDTH):
+            late = np.flatnonzero((times_ms > end_ms) & (written - number < held))
+            if not late.size:
+                break
+            number[late] -= 1
+            times_ms[late] = self._times.take(base[late] + (number[late] & mask[late]))
+        else:
+            return _last_column(self.read(rows, start_ms, end_ms))
+        there = (held > 0) & (times_ms > start_ms) & (times_ms <= end_ms)
+        values = self._values.take(base + (number & mask))
+        return Samples(times_ms[:, None], values[:, None], there.astype(np.int64))
 
     def _range(self, rows: Rows, start_ms: int, end_ms: int) -> tuple[Int64Array, Int64Array]:
         """Return the number of the first sample of each row in (start_ms, end_ms], and how many there are."""
@@ -204,7 +237,7 @@ class Rings:
         lost = 0
         for row in rows.tolist():
             size = int(self._mask[row]) + 1
-            if size == RING_SIZES[-1]:
+            if size == self._sizes[-1] or not self._take_long(size * 4):
                 lost += 1
                 continue
             old, new = int(self._base[row]), self._allocate(size * 4)
@@ -214,6 +247,13 @@ class Rings:
             self._base[row], self._mask[row], self._written[row] = new, size * 4 - 1, size
             self._free[size].append(old)
         return lost
+
+    def _take_long(self, size: int) -> bool:
+        """Return whether there may be another ring of `size`; what a long ring took stays taken."""
+        if size <= RING_SIZES[-1] or self._free[size]:
+            return True
+        self._long_room -= size
+        return self._long_room >= 0
 
     def _allocate(self, size: int) -> int:
         """Return where a free ring of `size` begins."""
@@ -226,6 +266,15 @@ class Rings:
             self._times = resized(self._times, self._used)
             self._values = resized(self._values, self._used)
         return base
+
+
+def _last_column(samples: Samples) -> Samples:
+    """Return the newest sample of each row."""
+    if not samples.times_ms.shape[1]:
+        return samples
+    rows, last = np.arange(len(samples.counts)), np.maximum(samples.counts - 1, 0)
+    times_ms, values = samples.times_ms[rows, last], samples.values[rows, last]
+    return Samples(times_ms[:, None], values[:, None], np.minimum(samples.counts, 1))
 
 
 def _positions(first: Int64Array, width: int, base: Int64Array, mask: Int64Array) -> Int64Array:

@@ -174,6 +174,11 @@ class Sender:
         self.sampled = True
         return changed
 
+    def trust_clock(self, times_ms: Int64Array) -> None:
+        """Take the times of a message as they are: what remote write replays may be of any age."""
+        self.newest_sample_ms = max(self.newest_sample_ms, int(times_ms.max()))
+        self.sampled = True
+
     def _offset_ms(self, oldest_ms: int) -> int:
         """Return the correction for a message whose oldest time is `oldest_ms`."""
         smallest_ms = min([lag for _, lag in self.lags_ms])

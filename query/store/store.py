@@ -18,7 +18,7 @@ from query.store.dump import DumpError, dump_collection, load_collection
 from query.store.index import MAX_CACHED_QUESTIONS
 from query.store.intake import Intake
 from query.store.names import MAX_NAME_LENGTH, Names
-from query.store.reading import Matched, describe, read
+from query.store.reading import Matched, describe, label_sets, read
 from query.store.rows import Series
 from query.store.senders import (
     DEFAULT_REPORT_INTERVAL_MS,
@@ -50,7 +50,7 @@ class Store:
         self._notify = notify
         self.counters: Counter[str] = Counter(dict.fromkeys(COUNTERS, 0))
         self._senders = SenderTable(settings.max_senders)
-        self._collection = Collection(self._senders)
+        self._collection = Collection(self._senders, long_rings=settings.retention_ms == 0)
         self._intake = Intake(
             self._collection.rows, self._collection.rings, self.counters, settings.retention_ms
         )
@@ -158,14 +158,21 @@ class Store:
         series: Sequence[Series],
         times_ms: Sequence[int],
         values: Sequence[float],
+        *,
+        correct_clock: bool = True,
     ) -> int:
-        """Store one message's samples; return how many were stored."""
+        """Store one message's samples; return how many were stored.
+
+        Without `correct_clock` times are taken as they are (promql.md 6.3).
+        """
         known = self._senders.get(sender)
         if known is None or not series:
             return 0
         rows = [one.row for one in series]
         times, numbers = _int64(times_ms), np.array(values, dtype=np.float64)
-        if known.observe_clock(times, at_ms):
+        if not correct_clock:
+            known.trust_clock(times)
+        elif known.observe_clock(times, at_ms):
             self._tell_shift(known)
         if known.clock_offset_ms:
             times += known.clock_offset_ms
@@ -174,8 +181,15 @@ class Store:
         self.counters["stored"] += stored
         return stored
 
-    def select(self, matchers: Sequence[Matcher], *, start_ms: int, end_ms: int) -> Selection:
-        """Return the series that match, with their samples in (start_ms, end_ms]."""
+    def select(
+        self,
+        matchers: Sequence[Matcher],
+        *,
+        start_ms: int,
+        end_ms: int,
+        newest_only: bool = False,
+    ) -> Selection:
+        """Return the series that match, with their samples in (start_ms, end_ms], or only the newest of them."""
         return read(
             self._match(matchers),
             self._collection.rows,
@@ -183,12 +197,34 @@ class Store:
             self._senders,
             start_ms=start_ms,
             end_ms=end_ms,
+            newest_only=newest_only,
             refused_at_ms=self._names.refused_at_ms(matchers),
         )
 
     def knows(self, name: str) -> bool:
         """Return whether a metric of this name was ever reported, with or without points."""
         return name in self._names.known
+
+    def label_sets(
+        self, matchers: Sequence[Matcher], *, start_ms: int, end_ms: int
+    ) -> list[Labels]:
+        """Return the labels of the series that match and whose samples reach into [start_ms, end_ms]."""
+        return label_sets(
+            self._match(matchers), self._collection.rings, start_ms=start_ms, end_ms=end_ms
+        )
+
+    def label_names(self) -> list[str]:
+        """Return every label name in use."""
+        return self._collection.index.names()
+
+    def label_values(self, name: str) -> list[str]:
+        """Return every value of a label in use."""
+        return self._collection.index.values(name)
+
+    @property
+    def series_count(self) -> int:
+        """How many series are remembered."""
+        return len(self._collection)
 
     def known_names(self) -> list[str]:
         """Return all metric names ever reported, oldest first."""

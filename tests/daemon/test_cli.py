@@ -33,7 +33,7 @@ def test_validate_good(file: str, expected: str, capsys: pytest.CaptureFixture[s
     path = CASES / file
     assert validate(path) == 0
     assert capsys.readouterr() == (
-        f"{path}: good\n  metrics: {expected}\n  extensions: keda_scaler, health_check\n",
+        f"{path}: good\n  metrics: {expected}\n  extensions: keda_scaler, http_api, health_check\n",
         "",
     )
 

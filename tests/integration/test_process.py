@@ -32,7 +32,7 @@ from tests.support.running_app import WALKTHROUGH_FILTER, connect, on_loopback
 pytestmark = pytest.mark.integration
 
 UNIT_S = 10.0
-COMPONENTS = {"opencensus", "keda_scaler", "health_check", "telemetry"}
+COMPONENTS = {"opencensus", "keda_scaler", "http_api", "health_check", "telemetry"}
 
 
 @dataclass
@@ -217,6 +217,22 @@ def test_sigint_ends_it_as_well(config: Path) -> None:
     with process(config) as tally:
         tally.popen.send_signal(signal.SIGINT)
         assert tally.popen.wait(UNIT_S) == 0
+
+
+def test_a_query_that_runs_does_not_delay_the_end(config: Path) -> None:
+    """A query of minutes is given up at SIGTERM, within two seconds."""
+    query = "sum_over_time(quantile_over_time(0.5,vector(1)[1d:1s])[1d:1s])"
+    with (
+        process(config) as tally,
+        socket.create_connection(("127.0.0.1", tally.ports["http_api"]), UNIT_S) as asking,
+    ):
+        asking.sendall(f"GET /api/v1/query?query={query} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        time.sleep(0.3)  # the worker thread is at it before the signal comes
+        began = time.monotonic()
+        tally.popen.send_signal(signal.SIGTERM)
+        code = tally.popen.wait(UNIT_S)
+        took_s = time.monotonic() - began
+    assert (code, took_s < 2.0) == (0, True)
 
 
 def test_a_port_that_is_taken(tmp_path: Path) -> None:

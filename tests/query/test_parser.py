@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from query.cursor import MAX_NESTING, MAX_OPERATORS
 from query.errors import QuerySyntaxError
 from query.labels import Matcher, MatchOp
 from query.lexer import NameForm
-from query.parser import MAX_NESTING, MAX_OPERATORS, parse
+from query.parser import parse
 from query.printer import print_expr
 from query.regex import build_matcher
 from query.signatures import NOT_SUPPORTED
@@ -219,7 +220,16 @@ def test_precedence(text: str, explicit: str) -> None:
         ("x[5m", "", "expected ']' or ':', got end of the query"),
         ("x[5m:1m:1m]", ":", "expected ']', got ':'"),
         ("x[a]", "a", "expected a duration such as 5m, got 'a'"),
-        ("x[-5m]", "-", "expected a duration such as 5m, got '-'"),
+        ("x[-5m]", "-5m", "the duration must be greater than 0"),
+        ("x[1m-1m]", "1m-1m", "the duration must be greater than 0"),
+        ("x[1m/0]", "1m/0", "division by zero"),
+        ("x[1m%0]", "1m%0", "modulo by zero"),
+        ("x[9^999]", "9^999", "the duration is out of range"),
+        ("x[2*]", "]", "expected a duration such as 5m, got ']'"),
+        ("x[(1m]", "]", "expected an operator or ')', got ']'"),
+        ("x[min_of(1m)]", ")", "expected an operator or ',', got ')'"),
+        ("x[step]", "]", "expected '(', got ']'"),
+        ("x offset (1m", "", "expected an operator or ')', got end of the query"),
         ("rate(x[0s])", "0s", "the duration must be greater than 0"),
         ("x[5m:0]", "0", "the duration must be greater than 0"),
         ("x[Inf]", "Inf", "the time is out of range"),
@@ -256,8 +266,10 @@ def test_precedence(text: str, explicit: str) -> None:
             "group_left",
             "'group_left' needs 'on (...)' or 'ignoring (...)' before it",
         ),
-        ("rate(x[5m] anchored)", "anchored", "'anchored' is not supported: experimental"),
-        ("x[5m] smoothed", "smoothed", "'smoothed' is not supported: experimental"),
+        ("x anchored", "anchored", "'anchored' stands behind a range such as [5m]"),
+        ("x[5m:] smoothed", "smoothed", "'smoothed' does not go with subqueries"),
+        ("x[5m] smoothed anchored", "anchored", "'anchored' must not be given twice"),
+        ("x smoothed [5m]", "[", "a range stands before 'offset' and '@'"),
         (
             "x + fill(0) y",
             "fill",

@@ -4,12 +4,12 @@ from contextlib import suppress
 
 import pytest
 import re2
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from query.errors import RegexError
 from query.labels import MatchOp
-from query.regex import build_matcher, compile_regex, escape_regex
+from query.regex import build_matcher, compile_regex, compile_replacement, escape_regex
 
 
 @pytest.mark.parametrize(
@@ -93,3 +93,35 @@ def test_escape(text: str) -> None:
     pattern = escape_regex(text)
     assert compile_regex(pattern)(text)
     assert _re2(pattern).fullmatch(text)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "template", "text", "expected"),
+    [
+        ("(.*)", "z-$1", "x", "z-x"),
+        ("(?P<a>b+)(c)?", "${a}x$a_${a}-$2-$3$$9$", "bb", "bbxbb--$9$"),
+        ("a(.*)", "$1y-${1}y-$01-$0", "abc", "-bcy--abc"),
+        ("x", "${}$-${1", "x", "${}$-${1"),
+        (".*", "v", "a\nb", "v"),
+        ("é(.)", "$1", "éü", "ü"),
+        ("a", "b", "ab", None),
+        ("", "new", "", "new"),
+        ("(a)", "$99999999999", "a", ""),
+    ],
+)
+def test_replacement(pattern: str, template: str, text: str, expected: str | None) -> None:
+    """Templates are Go's: an unknown group is empty, what is no reference is text, and a match is anchored."""
+    assert compile_replacement(pattern, template)(text) == expected
+
+
+def test_bad_replacement() -> None:
+    """The pattern of a replacement is judged as a matcher's."""
+    with pytest.raises(RegexError, match="missing \\)"):
+        compile_replacement("(", "x")
+
+
+@given(st.text(max_size=20), st.text(alphabet="ab$1{}_n", max_size=20))
+@settings(max_examples=100, deadline=None)
+def test_any_template_expands(text: str, template: str) -> None:
+    """Any template expands to some text."""
+    assert compile_replacement("(?P<n>(?s:.*))", template)(text) is not None

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 from daemon.demo.autoscaler import Autoscaler
 from query.dialect import parse_metric_query, simple_form
-from query.engine import Engine, Question
 from query.estimator import round_down
+from query.scaling import Engine, Question
 from query.store.store import Series, Store, StoreSettings
 from query.values import OverTime
 

@@ -43,7 +43,7 @@ def on_loopback(text: str, settle_for: str | None = None) -> str:
     config: dict[str, Any] = yaml.safe_load(text) or {}
     for section, names in {
         "receivers": ("opencensus",),
-        "extensions": ("keda_scaler", "health_check"),
+        "extensions": ("keda_scaler", "http_api", "health_check"),
     }.items():
         for name in names:
             component = config.setdefault(section, {}).setdefault(name, None) or {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from daemon.scaler.metadata import Trigger, parse_metadata
-from query.engine import Answer, Question
+from query.scaling import Answer, Question
 
 NOW_MS = 1_790_000_000_000
 

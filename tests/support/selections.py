@@ -100,16 +100,30 @@ class FixedQueryable:
     refused_at_ms: int = NO_TIME
     has_counters: bool = False
 
-    def select(self, matchers: Sequence[Matcher], *, start_ms: int, end_ms: int) -> Selection:
+    def select(
+        self,
+        matchers: Sequence[Matcher],
+        *,
+        start_ms: int,
+        end_ms: int,
+        newest_only: bool = False,
+    ) -> Selection:
+        matched = [
+            row
+            for row in self.rows
+            if all(m.accepts(dict(row.labels).get(m.name, "")) for m in matchers)
+        ]
+        one_is_enough = newest_only and len({row.labels for row in matched}) == len(matched)
         rows = [
             Row(
-                samples=[s for s in row.samples if start_ms < ms(s[0]) <= end_ms],
+                samples=[s for s in row.samples if start_ms < ms(s[0]) <= end_ms][
+                    -1 if one_is_enough else 0 :
+                ],
                 sender=row.sender,
                 labels=row.labels,
                 start_s=row.start_s,
             )
-            for row in self.rows
-            if all(m.accepts(dict(row.labels).get(m.name, "")) for m in matchers)
+            for row in matched
         ]
         senders = [
             Sender(

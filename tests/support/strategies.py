@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from query.duration_tree import DurationOperation, QueryTime
 from query.labels import METRIC_NAME, Matcher, MatchOp
 from query.regex import build_matcher
 from query.signatures import AGGREGATIONS, FUNCTIONS
@@ -18,6 +19,7 @@ from query.syntax import (
     Matching,
     MatrixSelector,
     NumberLiteral,
+    Reach,
     Side,
     StringLiteral,
     Subquery,
@@ -59,6 +61,22 @@ _times = st.one_of(
 _offsets_ms = st.one_of(st.just(0), st.sampled_from([-60_000, 1, 300_000]))
 
 
+_trees = st.recursive(
+    st.sampled_from(QueryTime),
+    lambda below: st.one_of(
+        st.builds(
+            DurationOperation,
+            st.sampled_from(["+", "-", "*", "/", "%", "^", "min_of", "max_of"]),
+            st.one_of(below, st.sampled_from([0.001, 1.0, 300.0])),
+            below,
+        ),
+        st.builds(DurationOperation, st.sampled_from(["+", "-"]), st.none(), below),
+    ),
+    max_leaves=4,
+)
+"""Durations that depend on the query's times."""
+
+
 @st.composite
 def matchers(draw: st.DrawFn) -> Matcher:
     """Any matcher on any label but the name."""
@@ -79,12 +97,22 @@ def selectors(draw: st.DrawFn) -> VectorSelector:
         conditions.insert(0, build_matcher(METRIC_NAME, MatchOp.EQUAL, draw(names)))
     if draw(st.integers(0, 4)) == 0:
         conditions.append(build_matcher(METRIC_NAME, MatchOp.REGEX, "a|b"))
-    return VectorSelector(matchers=tuple(conditions), offset_ms=draw(_offsets_ms), at=draw(_times))
+    offset = draw(st.one_of(_offsets_ms.map(lambda ms: (ms, None)), _trees.map(lambda t: (0, t))))
+    return VectorSelector(
+        matchers=tuple(conditions),
+        offset_ms=offset[0],
+        offset_tree=offset[1],
+        at=draw(_times),
+        reach=draw(st.sampled_from([None, Reach.SMOOTHED])),
+    )
 
 
 _numbers = st.floats(0, allow_nan=False).map(lambda value: NumberLiteral(value=abs(value)))
 _strings = _texts.map(lambda value: StringLiteral(value=value))
-_ranges = st.builds(MatrixSelector, selector=selectors(), range_ms=_durations_ms)
+_ranges = st.one_of(
+    st.builds(MatrixSelector, selector=selectors(), range_ms=_durations_ms),
+    st.builds(MatrixSelector, selector=selectors(), range_ms=st.just(0), range_tree=_trees),
+)
 
 
 def _unary(operand: st.SearchStrategy[Expr]) -> st.SearchStrategy[Expr]:

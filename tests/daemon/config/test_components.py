@@ -17,11 +17,11 @@ from tests.daemon.config.support import problems
         ("extensions: [a]", "1:1: extensions: expected a mapping of component ids, got a list"),
         (
             "receivers: {zipkin: {}}",
-            "1:13: receivers.zipkin: tallyd has no receiver 'zipkin'; it has: opencensus",
+            "1:13: receivers.zipkin: tallyd has no receiver 'zipkin'; it has: opencensus, prometheusremotewrite",
         ),
         (
             "receivers: {opencensis: {}}",
-            "1:13: receivers.opencensis: tallyd has no receiver 'opencensis'; it has: opencensus; did you mean 'opencensus'?",
+            "1:13: receivers.opencensis: tallyd has no receiver 'opencensis'; it has: opencensus, prometheusremotewrite; did you mean 'opencensus'?",
         ),
         (
             "exporters: {windows: {}, otlp/x: {endpoint: a}}",

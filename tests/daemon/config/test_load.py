@@ -50,7 +50,7 @@ def test_built_in() -> None:
     """Without a file there is one pipeline from the OpenCensus receiver to the windows."""
     assert (DEFAULT.service.pipelines, DEFAULT.service.extensions) == (
         {"metrics": PipelineConfig(receivers=("opencensus",), exporters=("windows",))},
-        ("keda_scaler", "health_check"),
+        ("keda_scaler", "http_api", "health_check"),
     )
 
 
@@ -105,7 +105,7 @@ def test_five_mistakes_at_once() -> None:
     assert problems(text) == (
         "2:26: receivers.opencensus.endpoint: expected host:port, got 4317; write '[::]:4317'",
         "2:32: receivers.opencensus.max_size: unknown key; expected one of endpoint, max_recv_msg_size_mib",
-        "3:3: receivers.zipkin: tallyd has no receiver 'zipkin'; it has: opencensus",
+        "3:3: receivers.zipkin: tallyd has no receiver 'zipkin'; it has: opencensus, prometheusremotewrite",
         "4:34: exporters.windows.retention: expected a duration such as 5m or 90s, got 5: 5 has no unit: write 5s",
         "5:45: service.pipelines.metrics.exporters[0]: tallyd has no exporter 'nowhere'; it has: windows",
     )

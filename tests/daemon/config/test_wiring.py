@@ -81,7 +81,7 @@ def test_pipelines(text: str, expected: dict[str, PipelineConfig]) -> None:
             "service: {pipelines: {metrics: {receivers: [opencensus, otlp], exporters: [otlp/a, windows/b]}}}",
             [
                 (
-                    "1:57: service.pipelines.metrics.receivers[1]: tallyd has no receiver 'otlp'; it has: opencensus; "
+                    "1:57: service.pipelines.metrics.receivers[1]: tallyd has no receiver 'otlp'; it has: opencensus, prometheusremotewrite; "
                     "remove it: Dapr's sidecars push to opencensus"
                 ),
                 (
@@ -104,7 +104,7 @@ def test_pipelines(text: str, expected: dict[str, PipelineConfig]) -> None:
         (
             "service: {extensions: [health_check, zpages]}",
             [
-                "1:38: service.extensions[1]: tallyd has no extension 'zpages'; it has: keda_scaler, health_check"
+                "1:38: service.extensions[1]: tallyd has no extension 'zpages'; it has: keda_scaler, http_api, health_check"
             ],
         ),
         (

@@ -528,7 +528,9 @@ async def test_port_taken() -> None:
         retention_ms=0,
         count=lambda name, amount: None,
     )
-    with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{taken}: address already in use"):
+    with pytest.raises(
+        OSError, match=f"cannot listen on 127.0.0.1:{taken}: address already in use"
+    ):
         await scaler.start()
     server.close()
     await server.wait_closed()

@@ -14,7 +14,7 @@ import pytest
 
 from daemon.config.keda_scaler import KedaScalerConfig
 from daemon.scaler.service import KedaScaler
-from query.engine import Engine
+from query.scaling import Engine
 from query.store.store import Store, StoreSettings
 from tests.support.keda_client import WALKTHROUGH, KedaClient, connected
 from tests.support.scaler import NOW_MS, SetClock, metadata

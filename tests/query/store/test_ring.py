@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from query.store import ring
 from query.store.ring import RING_SIZES, STALE, STALE_BITS, Rings, is_stale
 
 FOREVER = int(np.iinfo(np.int64).min)
@@ -45,6 +46,23 @@ def test_the_largest_ring_overwrites_and_says_so() -> None:
         (20, 2.0),
         (20_000, 7.0),
     )
+
+
+def test_long_rings_are_bounded_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where samples are kept by count rings go on to 4096 slots and more, until their common room is used up."""
+    monkeypatch.setattr(ring, "LONG_RINGS_SAMPLES", 4096)
+    rings = Rings(long_rings=True)
+    rings.reserve(2)
+    lost = []
+    for row in (0, 1):
+        rings.open(row)
+        lost.append(
+            sum(
+                rings.push(np.array([row]), np.array([i]), np.array([1.0]), FOREVER)
+                for i in range(1_500)
+            )
+        )
+    assert (lost, rings.held(np.array([0, 1])).tolist()) == ([0, 476], [1_500, 1_024])
 
 
 def test_a_ring_whose_oldest_sample_is_unwanted_stays_small() -> None:
@@ -121,3 +139,24 @@ def test_a_ring_is_a_plain_list(
     for row, wanted in enumerate(plain):
         end = start + window[1]
         assert row_of(rings, row, start, end) == [s for s in wanted if start < s[0] <= end]
+
+
+@given(
+    counts=st.lists(st.integers(0, 80), min_size=1, max_size=5),
+    start=st.integers(-50, 900),
+    length=st.integers(0, 900),
+)
+@settings(max_examples=150, deadline=None)
+def test_the_newest_sample_alone(counts: list[int], start: int, length: int) -> None:
+    """It is the last of those that `read` returns, however far back it lies."""
+    rings, rows = filled(counts), np.arange(len(counts))
+    times, values, held = rings.read_newest(rows, start, start + length)
+    found = [(times[i, 0], values[i, 0]) if n else None for i, n in enumerate(held.tolist())]
+    read = [row_of(rings, row, start, start + length) for row in rows.tolist()]
+    assert found == [samples[-1] if samples else None for samples in read]
+
+
+def test_the_newest_sample_of_nothing() -> None:
+    """A range long before all samples holds none."""
+    samples = filled([40, 0]).read_newest(np.array([0, 1]), -20, -10)
+    assert samples.counts.tolist() == [0, 0]

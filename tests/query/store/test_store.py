@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import math
+import struct
 import tracemalloc
 
 import numpy as np
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from query.queryable import NO_TIME, Queryable
 from query.store.index import MAX_CACHED_QUESTIONS
+from query.store.ring import STALE_BITS
 from query.store.store import COUNTERS, ONE_SOURCE, Store, StoreSettings
 from tests.query.store.support import (
     STALE,
@@ -114,6 +117,45 @@ def test_select_returns_what_was_appended() -> None:
         [20_000],
         NO_TIME,
     )
+
+
+def test_the_newest_sample_is_enough_unless_labels_are_shared() -> None:
+    """Of senders with equal labels all samples are read: joining them takes more than the newest."""
+    driver = Driver()
+    for at in (0, 20_000):
+        driver.report("a", at, (labels("m"), at, 1.0), (labels("n"), at, 1.0))
+        driver.report("b", at, (labels("m"), at + 1, 2.0), (labels("o"), at, 1.0))
+
+    def counts(name: str) -> list[int]:
+        found = driver.store.select(
+            [equal("__name__", name)], start_ms=T0 - 1, end_ms=T0 + 30_000, newest_only=True
+        )
+        return [int(count) for count in found.counts]
+
+    assert (counts("m"), counts("n"), counts("o")) == ([2, 2], [1], [1])
+
+
+def test_labels_are_the_same_object_for_the_same_rows() -> None:
+    """Rows of ended senders without samples in the range make no new labels of each answer."""
+    driver = Driver()
+    driver.open("a")
+    driver.open("b")
+    driver.report("a", 0, (labels("m", k="1"), 0, 1.0))
+    driver.report("b", 0, (labels("m", k="2"), 0, 1.0))
+    driver.store.sender_closed("a", T0 + 1)
+    driver.store.advance(T0 + 200_000)
+    driver.report("b", 250_000, (labels("m", k="2"), 250_000, 1.0))
+    first, second = (driver.select(NAMED_M, start=240_000, end=250_000).labels for _ in "12")
+    everything = driver.select(NAMED_M).labels
+    assert (first is second, list(first), len(everything)) == (True, [labels("m", k="2")], 2)
+
+
+def test_infinite_counters_fall() -> None:
+    """A drop from infinity is a reset, and nothing is reckoned with infinities."""
+    driver = Driver()
+    for at, value in ((0, float("inf")), (20_000, 1.0), (40_000, float("-inf"))):
+        driver.report("a", at, (M, at, value))
+    assert driver.samples(NAMED_M) == [(0, float("inf")), (20_000, 1.0), (40_000, float("-inf"))]
 
 
 @pytest.mark.parametrize("metric", ["nothing", ""])
@@ -505,15 +547,15 @@ class TestEnds:
         assert driver.samples(NAMED_M) == [(at, 7.0) for at in range(0, 200_000, 20_000)]
 
     def test_retention_zero_keeps_by_count_only(self) -> None:
-        """Nothing is forgotten by age; the largest ring keeps its newest samples."""
+        """Nothing is forgotten by age; a ring goes on beyond the sizes of those that forget."""
         driver = Driver(retention_ms=0)
         for at in range(1_100):
             driver.report("a", at * 3_600_000, (M, at * 3_600_000, 1.0))
             driver.store.advance(T0 + at * 3_600_000)
         got = driver.select(NAMED_M, end=10**13)
         assert (got.counts.tolist(), counted(driver, "ended_senders")) == (
-            [1_024],
-            {"overwritten": 76},
+            [1_100],
+            {},
         )
 
 
@@ -699,8 +741,10 @@ class TestLimits:
         driver.store.sender_reported("a", T0)
 
         def series(source: int) -> bool:
-            given = {"start_ms": 0, "is_counter": True, "at_ms": T0, "source": source}
-            return driver.store.series("a", M, **given) is not None
+            found = driver.store.series(
+                "a", M, start_ms=0, is_counter=True, at_ms=T0, source=source
+            )
+            return found is not None
 
         assert [series(source) for source in (0, 1, 1, 2, 0, 1)] == [
             True,
@@ -851,7 +895,7 @@ def test_a_store_is_a_plain_list(
             *[(labels("m", k=str(s)), time, value) for s, time, value in message],
             counter=False,
         )
-        for series, time, value in sorted(message, key=lambda point: (*point[:2], -point[2])):
+        for series, time, value in sorted(message, key=lambda point: point[:2]):
             held = plain.setdefault(series, [])
             if not held or time > held[-1][0]:
                 held.append((time, value))
@@ -865,3 +909,27 @@ def test_a_store_is_a_plain_list(
         series: [sample for sample in held if start < sample[0] <= end]
         for series, held in plain.items()
     }
+
+
+class TestTrustedClocks:
+    def test_times_of_any_age_are_taken_as_they_are(self) -> None:
+        """What remote write replays is not shifted, and the sender is known until its newest sample."""
+        driver = Driver(retention_ms=0)
+        driver.store.sender_reported("w", T0)
+        row = driver.store.series("w", M, start_ms=0, is_counter=False, at_ms=T0)
+        assert row is not None
+        for at in (0, 60_000, 3_600_000):
+            driver.store.sender_reported("w", T0 + at)
+            driver.store.append("w", T0 + at, [row], [at], [1.0], correct_clock=False)
+        got = driver.store.select([NAMED_M], start_ms=-1, end_ms=T0 * 2)
+        assert (got.times_ms[0, :3].tolist(), driver.notices) == ([0, 60_000, 3_600_000], [])
+
+    def test_a_marker_that_was_written_survives(self) -> None:
+        """A stale marker in the middle of a gauge keeps its bits, and infinities fall without a complaint."""
+        driver = Driver(retention_ms=0)
+        stale = struct.unpack("<d", struct.pack("<Q", STALE_BITS))[0]
+        for at, value in enumerate((math.inf, 1.0, stale, 2.0, math.nan)):
+            driver.report("a", at, (M, at, value), counter=False)
+        got = driver.samples(NAMED_M)
+        assert [value for _, value in got[:4]] == [math.inf, 1.0, STALE, 2.0]
+        assert math.isnan(float(got[4][1]))

@@ -1,0 +1,1 @@
+"""`tallyd query`: asks a running tallyd, or any Prometheus, through its HTTP API."""

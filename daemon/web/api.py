@@ -1,0 +1,249 @@
+"""The port of the HTTP API: finds who answers a path, reads bodies within limits, compresses, counts."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import zlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from urllib.parse import unquote
+
+import structlog
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from daemon.web.listener import GRACE_S, HttpListener
+
+log = structlog.get_logger(__name__)
+
+MAX_LINE_BYTES = 512 * 1024
+"""Request line: KEDA and many others put the query there; its length is judged by who reads it."""
+JSON = "application/json"
+TEXT = "text/plain; charset=utf-8"
+
+_GZIP_FROM_BYTES = 1024
+_GZIP_HERE_BYTES = 64 * 1024
+"""More is compressed by the worker thread: 3 ms."""
+_GZIP_LEVEL = 1
+_WRITTEN_AT_ONCE = 512 * 1024
+_INTERNAL = (
+    b'{"status":"error","errorType":"internal","error":"internal error, see the log of tallyd"}'
+)
+_SLASHES = re.compile("//+")
+_MAX_AGE_S = "600"
+
+
+class TooLargeError(Exception):
+    """A body that is longer than its limit."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(limit_bytes)
+        self.limit_bytes = limit_bytes
+
+    def __str__(self) -> str:
+        return f"request body is longer than {self.limit_bytes} bytes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What is sent back."""
+
+    status: int = 200
+    content_type: str = JSON
+    body: Sequence[bytes] = ()
+    """In pieces; large ones of some 100 KB, between which others get their turn."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Call(NamedTuple):
+    """A request, and what its path says: the part that stood for `*`."""
+
+    request: web.BaseRequest
+    argument: str
+
+
+Handler = Callable[[Call], Awaitable[Page]]
+
+
+class Route(NamedTuple):
+    """Who answers a path, asked by which methods."""
+
+    handler: Handler
+    methods: Sequence[str] = ("GET", "HEAD")
+
+
+def text_page(text: str, status: int) -> Page:
+    """Return a line of plain text."""
+    return Page(status=status, content_type=TEXT, body=[f"{text}\n".encode(errors="replace")])
+
+
+async def read_body(request: web.BaseRequest, limit_bytes: int) -> bytes:
+    """Return the body.
+
+    Raises:
+        TooLargeError: it is longer, by its own account or when it comes.
+    """
+    if (request.content_length or 0) > limit_bytes:
+        raise TooLargeError(limit_bytes)
+    body = bytearray()
+    async for chunk in request.content.iter_any():
+        body += chunk
+        if len(body) > limit_bytes:
+            raise TooLargeError(limit_bytes)
+    return bytes(body)
+
+
+class ApiServer(HttpListener):
+    """Serves routes by path; one `*` stands for one segment. Repeated slashes count as one (promql.md 1.1)."""
+
+    def __init__(
+        self,
+        endpoint: str,
+        routes: Mapping[str, Route],
+        worker: ThreadPoolExecutor,
+        *,
+        allowed_origins: Sequence[str] = (),
+        count: Callable[[str, int], None],
+    ) -> None:
+        """Listen on nothing yet; `count(status, 1)` hears of every answer, "malformed" for status."""
+        super().__init__(endpoint, {})
+        self._exact = {path: route for path, route in routes.items() if "*" not in path}
+        self._patterns = [
+            (re.compile(re.escape(path).replace(r"\*", "([^/]+)")), route)
+            for path, route in routes.items()
+            if "*" in path
+        ]
+        self._worker = worker
+        self._origins = frozenset(allowed_origins)
+        self._count = count
+
+    def _build_runner(self) -> web.BaseRunner:
+        server = web.Server(
+            self._answer,
+            handler_cancellation=True,
+            access_log=None,
+            auto_decompress=False,
+            max_line_size=MAX_LINE_BYTES,
+            logger=self._logger(),
+        )
+        return web.ServerRunner(server, shutdown_timeout=GRACE_S)
+
+    def _logger(self) -> logging.Logger:
+        """Return where aiohttp tells of errors: bytes that are no HTTP are counted and not told."""
+
+        def is_worth_a_line(record: logging.LogRecord) -> bool:
+            error = record.exc_info[1] if record.exc_info else None
+            malformed = isinstance(error, HttpProcessingError)
+            if malformed:
+                self._count("malformed", 1)
+            return not malformed and record.levelno >= logging.WARNING
+
+        logger = logging.Logger(__name__, logging.DEBUG)  # noqa: LOG001 each server counts for itself
+        logger.parent = logging.getLogger()
+        logger.addFilter(is_worth_a_line)
+        return logger
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            page = await self._page(request)
+        except Exception:
+            log.exception("request failed", path=request.rel_url.raw_path[:200])
+            page = Page(status=500, body=[_INTERNAL])
+        self._count(str(page.status), 1)
+        headers = {"Content-Type": page.content_type, **page.headers, **self._cors(request)}
+        body, size = page.body, sum(map(len, page.body))
+        if size >= _GZIP_FROM_BYTES and _takes_gzip(request):
+            body = await self._compressed(body, size)
+            size = sum(map(len, body))
+            headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+        if size <= _WRITTEN_AT_ONCE:
+            return web.Response(status=page.status, body=b"".join(body), headers=headers)
+        return await _written(request, page.status, body, headers, size)
+
+    async def _page(self, request: web.BaseRequest) -> Page:
+        path = _SLASHES.sub("/", request.rel_url.raw_path)
+        route, argument = self._find(path)
+        if route is None:
+            return text_page(f"no such path: {unquote(path)[:200]}", 404)
+        if request.method == "OPTIONS":
+            return Page(status=204, headers={"Allow": _allowed(route)})
+        if request.method not in route.methods:
+            page = text_page(f"expected {' or '.join(route.methods)}, got {request.method}", 405)
+            return Page(
+                status=405,
+                content_type=TEXT,
+                body=page.body,
+                headers={"Allow": _allowed(route)},
+            )
+        try:
+            return await route.handler(Call(request, argument))
+        except TooLargeError as error:
+            return text_page(str(error), 413)
+
+    def _find(self, path: str) -> tuple[Route | None, str]:
+        route = self._exact.get(path) or self._exact.get(path.rstrip("/"))
+        if route is not None:
+            return route, ""
+        for pattern, route in self._patterns:
+            if found := pattern.fullmatch(path):
+                return route, unquote(found[1])
+        return None, ""
+
+    def _cors(self, request: web.BaseRequest) -> dict[str, str]:
+        origin = request.headers.get("Origin") if self._origins else None
+        if origin is None or not ("*" in self._origins or origin in self._origins):
+            return {}
+        return {
+            "Access-Control-Allow-Origin": origin,
+            "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
+            "Access-Control-Allow-Headers": "Accept, Authorization, Content-Type, Origin",
+            "Access-Control-Expose-Headers": "Date",
+            "Access-Control-Max-Age": _MAX_AGE_S,
+            "Vary": "Origin",
+        }
+
+    async def _compressed(self, body: Sequence[bytes], size: int) -> list[bytes]:
+        if size <= _GZIP_HERE_BYTES:
+            return _gzip(body)
+        return await asyncio.get_running_loop().run_in_executor(self._worker, _gzip, body)
+
+
+def _gzip(body: Sequence[bytes]) -> list[bytes]:
+    packer = zlib.compressobj(_GZIP_LEVEL, wbits=31)
+    return [*map(packer.compress, body), packer.flush()]
+
+
+def _takes_gzip(request: web.BaseRequest) -> bool:
+    """Return whether the asker takes gzip: named, and not with q=0."""
+    for part in request.headers.get("Accept-Encoding", "").split(","):
+        name, _, quality = part.partition(";")
+        if name.strip().lower() in {"gzip", "*"}:
+            return not re.fullmatch(r"\s*q\s*=\s*0(\.0*)?\s*", quality)
+    return False
+
+
+def _allowed(route: Route) -> str:
+    return ", ".join([*route.methods, "OPTIONS"])
+
+
+async def _written(
+    request: web.BaseRequest,
+    status: int,
+    body: Sequence[bytes],
+    headers: Mapping[str, str],
+    size: int,
+) -> web.StreamResponse:
+    """Send a large body piece by piece: the loop has other things to do."""
+    response = web.StreamResponse(status=status, headers=headers)
+    response.content_length = size
+    await response.prepare(request)
+    if request.method != "HEAD":
+        for piece in body:
+            await response.write(piece)
+            await asyncio.sleep(0)
+    await response.write_eof()
+    return response

@@ -1,0 +1,121 @@
+"""The HTTP API as one part of the process: all pages of its port, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+from daemon.clock import Clock
+from daemon.config.http_api import HttpApiConfig
+from daemon.web.api import ApiServer, Route
+from daemon.web.asking import Asking, AskingSettings
+from daemon.web.catalog import CatalogApi, Labelled
+from daemon.web.memstore import MemstoreApi, Scaling
+from daemon.web.metadata import describe_families
+from daemon.web.prometheus import QueryApi
+from daemon.web.remote_write import RemoteWrite, remote_write_routes
+from daemon.web.status import StatusApi
+from query.durations import format_duration
+from query.queryable import Queryable
+from receivers.model import MetricHeader
+
+
+class Remembered(Queryable, Labelled, Protocol):
+    """The store, as far as it is asked here."""
+
+    @property
+    def series_count(self) -> int:
+        """How many series are remembered."""
+
+
+class HttpApi:
+    """Prometheus' HTTP API, remote write and the add-on's paths; runs on the event loop, large queries beside it."""
+
+    def __init__(
+        self,
+        config: HttpApiConfig,
+        store: Remembered,
+        engine: Scaling,
+        clock: Clock,
+        *,
+        retention_ms: int,
+        settle_for_ms: int,
+        remote_write: RemoteWrite | None,
+        headers: Mapping[str, MetricHeader],
+        asked: Callable[[str], None],
+        count: Callable[[str, int], None],
+    ) -> None:
+        """Listen on nothing yet.
+
+        Args:
+            config: Where to listen, and limits.
+            store: What is asked.
+            engine: What answers `/memstore/query`, as it answers KEDA.
+            clock: The time of queries that give none.
+            retention_ms: `exporters.windows.retention`.
+            settle_for_ms: `exporters.windows.settle_for`, counted from now.
+            remote_write: What takes remote write; None if it is off.
+            headers: What senders tell of metrics, by name; read when asked for.
+            asked: Hears the metric names of queries that nobody ever reported.
+            count: Hears the status of every answer.
+        """
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="query")
+        settings = AskingSettings(
+            lookback_ms=config.lookback,
+            timeout_s=config.timeout / 1000,
+            max_samples=config.max_samples,
+            max_concurrency=config.max_concurrency,
+            max_inline_samples=config.max_inline_samples,
+            settle_for_ms=settle_for_ms,
+        )
+        self.asking = Asking(store, settings, self._worker, clock, asked=asked)
+        status = StatusApi(
+            flags=_flags(config, retention_ms),
+            started_ms=clock(),
+            facts=lambda: {
+                "series": store.series_count,
+                "retention": format_duration(retention_ms),
+            },
+        )
+        written = {} if remote_write is None else remote_write.receiver.metadata
+        memstore = MemstoreApi(engine, store, store, self.asking, clock, retention_ms=retention_ms)
+        routes: Mapping[str, Route] = {
+            **QueryApi(self.asking, clock).routes(),
+            **CatalogApi(store, self.asking, lambda: describe_families(headers, written)).routes(),
+            **status.routes(),
+            **memstore.routes(),
+            **remote_write_routes(remote_write),
+        }
+        self._server = ApiServer(
+            config.endpoint,
+            routes,
+            self._worker,
+            allowed_origins=config.cors.allowed_origins,
+            count=count,
+        )
+
+    async def start(self) -> int:
+        """Listen and return the port.
+
+        Raises:
+            OSError: the endpoint cannot be listened on.
+        """
+        return await self._server.start()
+
+    async def stop(self) -> None:
+        """Close the port and give up what the worker still computes; safe twice and before `start`."""
+        await self._server.stop()
+        self._worker.shutdown(wait=False, cancel_futures=True)
+
+
+def _flags(config: HttpApiConfig, retention_ms: int) -> dict[str, str]:
+    """Return the settings that Prometheus has too, under its names."""
+    return {
+        "query.lookback-delta": format_duration(config.lookback),
+        "query.max-concurrency": str(config.max_concurrency),
+        "query.max-samples": str(config.max_samples),
+        "query.timeout": format_duration(config.timeout),
+        "storage.tsdb.retention.time": format_duration(retention_ms),
+        "web.listen-address": config.endpoint,
+    }

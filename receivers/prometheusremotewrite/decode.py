@@ -1,0 +1,323 @@
+"""A WriteRequest's bytes to metrics whose points stay rows of numbers (promql.md 6.1, 6.3).
+
+A series that was seen before is recognised by the bytes of its labels, which are not decoded again; if it has one
+sample in the usual encoding, that is read together with all others of its kind in one go.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import repeat
+
+import numpy as np
+
+from receivers.errors import DecodeError
+from receivers.model import (
+    AnyValue,
+    DataPoint,
+    EncodedRow,
+    Metric,
+    MetricHeader,
+    MetricType,
+    NumberDataPoint,
+)
+from receivers.prometheusremotewrite.refusals import Refusal
+from receivers.prometheusremotewrite.schema import (
+    Label,
+    Message,
+    MetricMetadata,
+    TimeSeries,
+    WireError,
+    WriteRequest,
+)
+
+NAME = "__name__"
+MAX_KNOWN_SERIES = 200_000
+MAX_SAMPLES_PER_SERIES = 1024
+"""Of one series in one request: what the largest window holds."""
+MAX_SERIES = 100_000
+"""Of one request, and as many families' metadata: Prometheus sends 2,000 samples; two bytes make a series."""
+MAX_LABELS = 500
+"""Of one series."""
+MAX_REPEATS = 256
+"""Of one series in one batch: what the store takes in one message."""
+MAX_AHEAD_MS = 600_000
+"""Samples further ahead of the clock are refused (promql.md 6.3)."""
+MAX_FAMILIES = 10_000
+MAX_METADATA_TEXT = 1_000
+"""Characters of a help or unit text that are kept."""
+
+_TYPES = (
+    "unknown",
+    "counter",
+    "gauge",
+    "histogram",
+    "gaugehistogram",
+    "summary",
+    "info",
+    "stateset",
+)
+_NANOS_PER_MS = 1_000_000
+
+_TAIL = 18
+"""Bytes of one sample as field 2 of a series, times from 2004 to 2109: 2 before it, 9 of value, 7 of time."""
+_VALUE = slice(3, 11)
+_TIME = slice(12, 18)
+_ZERO_TAIL = 9
+"""Bytes of the same with the value 0, which encoders leave out."""
+_ZERO_BEGINS = b"\x12\x07"
+_AS_ZERO = b"\x12\x10\x09" + bytes(8)
+_FIXED = {0: 0x12, 1: 0x10, 2: 0x09, 11: 0x10}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FamilyMetadata:
+    """What a writer tells about a metric family."""
+
+    type: str
+    help: str
+    unit: str
+
+
+class KnownSeries:
+    """A series that was decoded before; compared by identity, kept by the bytes of its labels."""
+
+    __slots__ = ("attributes", "header")
+
+    def __init__(self, header: MetricHeader, attributes: dict[str, AnyValue]) -> None:
+        self.header = header
+        self.attributes = attributes
+
+
+@dataclass(slots=True)
+class Rows:
+    """The samples of one metric in one batch; implements `receivers.model.EncodedPoints`."""
+
+    series: list[KnownSeries] = field(default_factory=list)
+    times_ms: list[int] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+
+    def add(self, series: KnownSeries, time_ms: int, value: float) -> None:
+        """Add one sample."""
+        self.series.append(series)
+        self.times_ms.append(time_ms)
+        self.values.append(value)
+
+    def decode(self) -> list[DataPoint]:
+        """Return all data points."""
+        return [
+            NumberDataPoint(
+                attributes=dict(series.attributes),
+                time_unix_nano=time_ms * _NANOS_PER_MS,
+                value=value,
+            )
+            for series, time_ms, value in zip(self.series, self.times_ms, self.values, strict=True)
+        ]
+
+    def rows(self) -> Iterator[EncodedRow]:
+        """Yield the value of each sample."""
+        times = [time_ms * _NANOS_PER_MS for time_ms in self.times_ms]
+        return map(EncodedRow, self.series, times, self.values, repeat(None))
+
+    def describe(self, key: Hashable) -> tuple[dict[str, AnyValue], int]:
+        """Return the labels of the series, less its name; its start time is not known."""
+        assert isinstance(key, KnownSeries)  # noqa: S101 keys come from `rows`
+        return key.attributes, 0
+
+
+_Batch = dict[MetricHeader, Rows]
+
+
+@dataclass(slots=True, kw_only=True)
+class Written:
+    """What a request holds."""
+
+    batches: list[list[Metric]]
+    """To be handed on in this order; more than one only if a series has very many samples."""
+    refused: Counter[Refusal]
+
+
+class Decoder:
+    """Remembers series and metadata between requests; both are bounded."""
+
+    def __init__(
+        self, *, max_known_series: int = MAX_KNOWN_SERIES, max_families: int = MAX_FAMILIES
+    ) -> None:
+        self._known: dict[bytes, KnownSeries] = {}
+        self._headers: dict[str, MetricHeader] = {}
+        self._max_known_series = max_known_series
+        self._max_families = max_families
+        self._families: dict[str, FamilyMetadata] = {}
+
+    @property
+    def metadata(self) -> Mapping[str, FamilyMetadata]:
+        """What writers told about metric families, by the family's name."""
+        return self._families
+
+    def decode(self, raw: bytes, at_ms: int) -> Written:
+        """Return the metrics of a request, and why parts of it were left out; `raw` is not compressed.
+
+        Raises:
+            DecodeError: It is no WriteRequest.
+        """
+        try:
+            request = WriteRequest.FromString(raw)
+        except WireError as error:
+            raise DecodeError("remote write request", str(error) or "not protobuf") from error
+        if max(len(request.timeseries), len(request.metadata)) > MAX_SERIES:
+            raise DecodeError("remote write request", f"more than {MAX_SERIES} series: send less")
+        refused: Counter[Refusal] = Counter()
+        for one in request.metadata:
+            self._keep_metadata(one, refused)
+        batches: list[_Batch] = [{}]
+        self._read_all(request.timeseries, batches, at_ms + MAX_AHEAD_MS, refused)
+        return Written(
+            batches=[[Metric(h, encoded=rows) for h, rows in batch.items()] for batch in batches],
+            refused=refused,
+        )
+
+    def _read_all(
+        self, raws: list[bytes], batches: list[_Batch], latest_ms: int, refused: Counter[Refusal]
+    ) -> None:
+        """Read every series: the plain ones in one go, the others one by one."""
+        known: list[KnownSeries] = []
+        plain: list[bytes] = []
+        get = self._known.get
+        others = []
+        for raw in raws:
+            series = get(raw[:-_TAIL])
+            tail = raw[-_TAIL:]
+            if series is None:
+                series = get(raw[:-_ZERO_TAIL])
+                tail = _AS_ZERO + raw[2 - _ZERO_TAIL :]
+                if series is None or raw[-_ZERO_TAIL : 2 - _ZERO_TAIL] != _ZERO_BEGINS:
+                    others.append(raw)
+                    continue
+            known.append(series)
+            plain.append(tail)
+        first = batches[0]
+        if known:
+            times_ms, values, odd = _read_tails(plain, latest_ms)
+            for series, time_ms, value in zip(known, times_ms, values, strict=True):
+                rows = first.get(series.header)
+                if rows is None:
+                    rows = first[series.header] = Rows()
+                rows.series.append(series)
+                rows.times_ms.append(time_ms)
+                rows.values.append(value)
+            if odd:
+                # Rare: something in there is no plain sample, or too far ahead; read all one by one.
+                first.clear()
+                others = raws
+        for raw in others:
+            self._read_one(raw, batches, latest_ms, refused)
+
+    def _read_one(
+        self, raw: bytes, batches: list[_Batch], latest_ms: int, refused: Counter[Refusal]
+    ) -> None:
+        try:
+            message = TimeSeries.FromString(raw)
+            series = self._recognise(message, refused)
+        except (WireError, UnicodeDecodeError):
+            refused[Refusal.UNDECODABLE_SERIES] += 1
+            return
+        refused[Refusal.EXEMPLAR] += len(message.exemplars)
+        refused[Refusal.NATIVE_HISTOGRAM] += len(message.histograms)
+        if series is None:
+            return
+        # Writers send a series' samples in time order.
+        newest = message.samples[-MAX_SAMPLES_PER_SERIES:]
+        refused[Refusal.SURPLUS_SAMPLE] += len(message.samples) - len(newest)
+        samples = [(one.timestamp, one.value) for one in newest]
+        if len(samples) > MAX_REPEATS:
+            samples.sort(key=lambda sample: sample[0])
+        for number, (time_ms, value) in enumerate(samples):
+            if time_ms > latest_ms:
+                refused[Refusal.TOO_FAR_AHEAD] += 1
+                continue
+            if number // MAX_REPEATS == len(batches):
+                batches.append({})
+            batches[number // MAX_REPEATS].setdefault(series.header, Rows()).add(
+                series, time_ms, value
+            )
+
+    def _recognise(self, message: Message, refused: Counter[Refusal]) -> KnownSeries | None:
+        """Return the series of these labels, None where it cannot be stored.
+
+        Raises:
+            WireError: A label is not protobuf.
+            UnicodeDecodeError: A label is not UTF-8.
+        """
+        if len(message.labels) > MAX_LABELS:
+            refused[Refusal.TOO_MANY_LABELS] += 1
+            return None
+        key = b"".join([b"\x0a" + _varint(len(label)) + label for label in message.labels])
+        series = self._known.get(key)
+        if series is not None:
+            return series
+        attributes: dict[str, AnyValue] = {}
+        for raw in message.labels:
+            label = Label.FromString(raw)
+            name = label.name.decode()
+            if name in attributes:
+                refused[Refusal.DUPLICATE_LABEL] += 1
+                return None
+            attributes[name] = label.value.decode()
+        metric = attributes.pop(NAME, "")
+        if not isinstance(metric, str) or not metric:
+            refused[Refusal.NO_NAME] += 1
+            return None
+        attributes.pop("", None)
+        if len(self._known) >= self._max_known_series:
+            self._known.clear()
+            self._headers.clear()
+            refused[Refusal.CACHE_CLEARED] += 1
+        header = self._headers.get(metric)
+        if header is None:
+            header = self._headers[metric] = MetricHeader(name=metric, type=MetricType.GAUGE)
+        series = self._known[key] = KnownSeries(header, attributes)
+        return series
+
+    def _keep_metadata(self, raw: bytes, refused: Counter[Refusal]) -> None:
+        try:
+            message = MetricMetadata.FromString(raw)
+            family = message.metric_family_name.decode()
+            known = FamilyMetadata(
+                type=_TYPES[message.type] if 0 <= message.type < len(_TYPES) else _TYPES[0],
+                help=message.help.decode()[:MAX_METADATA_TEXT],
+                unit=message.unit.decode()[:MAX_METADATA_TEXT],
+            )
+        except (WireError, UnicodeDecodeError):
+            refused[Refusal.UNDECODABLE_METADATA] += 1
+            return
+        if family not in self._families and len(self._families) >= self._max_families:
+            refused[Refusal.METADATA_LIMIT] += 1
+        elif family:
+            self._families[family] = known
+
+
+def _read_tails(joined: list[bytes], latest_ms: int) -> tuple[list[int], list[float], bool]:
+    """Return time and value of the sample at each series' end, and whether one of them is none or too far ahead."""
+    tails = np.frombuffer(b"".join(joined), dtype=np.uint8)
+    tails = tails.reshape(-1, _TAIL)
+    odd = any(bool((tails[:, at] != byte).any()) for at, byte in _FIXED.items())
+    digits = tails[:, _TIME]
+    odd = odd or bool((digits[:, :-1] < 0x80).any()) or bool((digits[:, -1] >= 0x80).any())
+    times_ms = np.zeros(len(tails), dtype=np.int64)
+    for i in range(digits.shape[1]):
+        times_ms |= (digits[:, i].astype(np.int64) & 0x7F) << (7 * i)
+    odd = odd or bool((times_ms > latest_ms).any())
+    values = np.ascontiguousarray(tails[:, _VALUE]).view("<f8").reshape(-1)
+    return times_ms.tolist(), values.tolist(), odd
+
+
+def _varint(number: int) -> bytes:
+    """Return the length of a label as protobuf writes it."""
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
