@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+from urllib.request import urlopen
 
 ROOT = Path(__file__).parents[2]
 START_S = 30.0
@@ -66,6 +67,14 @@ class Process:
         while (now_s := self.cpu_s()) > busy_s + MOST_IDLE_S:
             busy_s = now_s
             time.sleep(QUIET_S)
+
+    def metric(self, name: str) -> float:
+        """Return the value of one of tallyd's own metrics that has no labels."""
+        with urlopen(f"http://127.0.0.1:{self.ports['telemetry']}/metrics") as page:
+            [line] = [
+                line for line in page.read().decode().splitlines() if line.startswith(f"{name} ")
+            ]
+        return float(line.split()[1])
 
     def rss_mib(self) -> float:
         """Return resident memory, shared libraries included."""
