@@ -7,6 +7,7 @@ import errno
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
@@ -40,6 +41,9 @@ from receivers.opencensus.server import OpenCensusServer
 from receivers.prometheusremotewrite.receiver import RemoteWriteReceiver
 
 log = structlog.get_logger(__name__)
+
+NOTICES_A_MINUTE = 10
+"""Log lines about senders and series, of each kind: a fleet with a wrong clock is one fact, not thousands."""
 
 TICK_S = 1.0
 """How often senders are looked at for those that ended, and series for those to forget."""
@@ -160,7 +164,7 @@ class App:
                 max_senders=self._windows_config.max_senders,
                 max_known_names=self._windows_config.max_known_names,
             ),
-            _tell,
+            _Notices(self._clock),
         )
         self.metrics.table("tallyd_windows", COUNTERS, lambda: store.counters)
         for what, text in _SIZES.items():
@@ -385,6 +389,27 @@ def _only(components: Mapping[str, object], kind: type[_T]) -> _T | None:
     return next((one for one in components.values() if isinstance(one, kind)), None)
 
 
-def _tell(event: str, fields: dict[str, object]) -> None:
-    tell = log.debug if event in _EVERYDAY else log.warning
-    tell(event.replace("_", " "), **fields)
+class _Notices:
+    """Tells what the store notices: of each kind so many lines a minute, the rest as a number in the next one."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._minute = 0
+        self._told: Counter[str] = Counter()
+        self._left_out: Counter[str] = Counter()
+
+    def __call__(self, event: str, fields: dict[str, object]) -> None:
+        """Tell that `event` has happened."""
+        minute = self._clock() // 60_000
+        if minute != self._minute:
+            self._minute = minute
+            self._told.clear()
+        self._told[event] += 1
+        if self._told[event] > NOTICES_A_MINUTE:
+            self._left_out[event] += 1
+            return
+        left_out = self._left_out.pop(event, 0)
+        if left_out:
+            fields = {**fields, "left_out": left_out}
+        tell = log.debug if event in _EVERYDAY else log.warning
+        tell(event.replace("_", " "), **fields)
