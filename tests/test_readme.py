@@ -102,8 +102,9 @@ def test_commands_are_accepted(capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(SystemExit) as ended:
             main([name, "--help"])
         assert ended.value.code == 0
+        text = capsys.readouterr().out
         for option in re.findall(rf"tallyd {name}[^`\n]*?(--\w+)", README):
-            assert option in capsys.readouterr().out
+            assert option in text
 
 
 def test_ports() -> None:
