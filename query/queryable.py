@@ -18,6 +18,14 @@ BoolArray = npt.NDArray[np.bool_]
 NO_TIME = int(np.iinfo(np.int64).min)
 """Stands where a time is not known."""
 
+STALE_BITS = 0x7FF0000000000002
+"""Prometheus' stale marker, which ends a series (promql.md 2.4), as the bits of a float64; arithmetic loses them."""
+
+
+def is_stale(values: Float64Array) -> BoolArray:
+    """Return which of `values` are stale markers, by their bits."""
+    return np.asarray(values.view(np.uint64) == STALE_BITS)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Senders:

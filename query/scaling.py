@@ -12,10 +12,10 @@ from query.dialect import SimpleQuery
 from query.errors import QueryError
 from query.estimator import Counters, Estimate, settle_on_target
 from query.evaluate.aggregations import aggregate, sigma_of_aggregate
-from query.evaluate.joining import is_stale, join_senders
+from query.evaluate.joining import join_senders
 from query.evaluate.range_functions import Vector, last_one, over_time
 from query.labels import METRIC_NAME, Labels, Matcher, MatchOp
-from query.queryable import NO_TIME, BoolArray, Float64Array, Queryable, Selection
+from query.queryable import NO_TIME, BoolArray, Float64Array, Queryable, Selection, is_stale
 from query.values import OverTime
 
 MOST_AHEAD_MS = 600_000

@@ -20,9 +20,8 @@ from daemon.web.parameters import Parameters
 from daemon.web.prometheus import read_parameters
 from query.dialect import parse_metric_query, simple_form
 from query.errors import QueryError
-from query.evaluate.joining import is_stale
 from query.labels import METRIC_NAME, Labels, Matcher, MatchOp
-from query.queryable import Queryable, Selection
+from query.queryable import Queryable, Selection, is_stale
 from query.regex import build_matcher
 from query.scaling import Answer, Question
 from query.values import OverTime

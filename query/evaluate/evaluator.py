@@ -14,7 +14,7 @@ from query.evaluate.context import Argument, Context
 from query.evaluate.conversions import absent_labels
 from query.evaluate.distinct import distinct
 from query.evaluate.instant_functions import INSTANT_FUNCTIONS
-from query.evaluate.joining import is_stale, join_rows, number_labels
+from query.evaluate.joining import join_rows, number_labels
 from query.evaluate.plan import Times
 from query.evaluate.range_calls import (
     absent_over_time,
@@ -25,7 +25,7 @@ from query.evaluate.range_calls import (
 from query.evaluate.reaching import interpolated
 from query.evaluate.samples import Range, Series, from_steps
 from query.evaluate.stepped import StepScalar, StepVector
-from query.queryable import Int64Array, Selection
+from query.queryable import Int64Array, Selection, is_stale
 from query.syntax import (
     Aggregation,
     Binary,

@@ -8,16 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from query.labels import Labels
-from query.queryable import BoolArray, Float64Array, Int64Array, Selection
-
-STALE_MARKER_BITS = 0x7FF0000000000002
-"""The NaN that ends a series (promql.md 2.4); arithmetic would turn it into an ordinary NaN."""
-
-
-def is_stale(values: Float64Array) -> BoolArray:
-    """Return where `values` holds a stale marker, by its bits."""
-    stale: BoolArray = values.view(np.uint64) == STALE_MARKER_BITS
-    return stale
+from query.queryable import Float64Array, Int64Array, Selection, is_stale
 
 
 def join_senders(selection: Selection) -> Selection:

@@ -9,8 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from query.evaluate.aggregations import CANCELLATION, EPSILON
-from query.evaluate.joining import is_stale
-from query.queryable import BoolArray, Float64Array, Selection
+from query.queryable import BoolArray, Float64Array, Selection, is_stale
 from query.values import OverTime
 
 

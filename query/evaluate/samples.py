@@ -8,10 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from query.evaluate.joining import is_stale
 from query.evaluate.stepped import StepVector
 from query.labels import Labels
-from query.queryable import BoolArray, Float64Array, Int64Array
+from query.queryable import BoolArray, Float64Array, Int64Array, is_stale
 
 BLOCK_CELLS = 65_536
 """Samples that a kernel works on at once: its intermediate arrays then stay in the processor's cache."""

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from query.labels import Labels
-from query.queryable import NO_TIME, Float64Array, Int64Array
+from query.queryable import NO_TIME, Float64Array, Int64Array, is_stale
 from query.store.collection import Collection
-from query.store.ring import is_stale
 from query.store.rows import LOOK_FIRST, NO_ROW, Series
 from query.store.senders import Sender
 

@@ -6,8 +6,8 @@ from collections import Counter
 
 import numpy as np
 
-from query.queryable import NO_TIME, BoolArray, Float64Array, Int64Array
-from query.store.ring import STALE, Rings, Rows, is_stale
+from query.queryable import NO_TIME, BoolArray, Float64Array, Int64Array, is_stale
+from query.store.ring import STALE, Rings, Rows
 from query.store.rows import LOOK_FIRST, NO_ROW, RowTable
 from query.store.senders import Sender
 

@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from query.queryable import BoolArray, Float64Array, Int64Array
+from query.queryable import STALE_BITS, Float64Array, Int64Array
 
 RING_SIZES = (16, 64, 256, 1024)
 """Powers of two, so that a position in a ring is a bit mask away."""
@@ -26,8 +26,6 @@ LONG_RING_SIZES = (4096, 16384)
 LONG_RINGS_SAMPLES = 2**22
 """Slots of all long rings together, 64 MiB: enough to replay recorded data, and a bound."""
 
-STALE_BITS = 0x7FF0000000000002
-"""Prometheus's stale marker as the bits of a float64 (promql.md, staleness)."""
 STALE = np.array([STALE_BITS], dtype=np.uint64).view(np.float64)
 """float64[1]: the stale marker; a Python float or a numpy scalar may lose its bits on the way."""
 
@@ -38,11 +36,6 @@ _BLOCK = 1_024
 
 Rows = npt.NDArray[np.int64]
 ScalarT = TypeVar("ScalarT", bound=np.generic)
-
-
-def is_stale(values: Float64Array) -> BoolArray:
-    """Return which of `values` are stale markers, by their bits."""
-    return np.asarray(values.view(np.uint64) == STALE_BITS)
 
 
 class Samples(NamedTuple):

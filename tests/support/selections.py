@@ -8,11 +8,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from query.labels import Labels, Matcher
-from query.queryable import NO_TIME, Selection, Senders
+from query.queryable import NO_TIME, STALE_BITS, Selection, Senders
 
-STALE = float(np.array([0x7FF0000000000002], dtype=np.uint64).view(np.float64)[0])
+STALE = float(np.array([STALE_BITS], dtype=np.uint64).view(np.float64)[0])
 """Keeps its bits only as long as no arithmetic touches it."""
-STALE_BITS = 0x7FF0000000000002
 SECOND = 1000
 
 

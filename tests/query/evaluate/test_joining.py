@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from query.evaluate.joining import is_stale, join_senders
+from query.evaluate.joining import join_senders
 from query.labels import Labels
-from query.queryable import Selection
+from query.queryable import Selection, is_stale
 from tests.support.selections import Row, build_selection
 
 A: Labels = (("__name__", "m"), ("pod", "a"))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from query.evaluate.samples import BLOCK_CELLS, Range, Series, from_steps
 from query.evaluate.stepped import StepVector
-from tests.support.selections import STALE_BITS
+from query.queryable import STALE_BITS
 
 Column = list[tuple[int, float | None]]
 """(milliseconds, value), None for a stale marker."""

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from query.labels import METRIC_NAME, Labels, Matcher, MatchOp
-from query.queryable import Selection
-from query.store.ring import STALE_BITS
+from query.queryable import STALE_BITS, Selection
 from query.store.store import Series, Store, StoreSettings
 
 STALE = "stale"

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from query.queryable import STALE_BITS, is_stale
 from query.store import ring
-from query.store.ring import RING_SIZES, STALE, STALE_BITS, Rings, is_stale
+from query.store.ring import RING_SIZES, STALE, Rings
 
 FOREVER = int(np.iinfo(np.int64).min)
 EVERYTHING = (FOREVER, int(np.iinfo(np.int64).max))

@@ -12,9 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from query.queryable import NO_TIME, Queryable
+from query.queryable import NO_TIME, STALE_BITS, Queryable
 from query.store.index import MAX_CACHED_QUESTIONS
-from query.store.ring import STALE_BITS
 from query.store.store import COUNTERS, ONE_SOURCE, Store, StoreSettings
 from tests.query.store.support import (
     STALE,

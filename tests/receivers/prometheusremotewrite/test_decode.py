@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from query.queryable import STALE_BITS
 from receivers.errors import DecodeError
 from receivers.model import MetricType
 from receivers.prometheusremotewrite.decode import Decoder, FamilyMetadata, Written
@@ -21,7 +22,6 @@ from tests.support.remote_write import (
 )
 
 NOW = 1_700_000_000_000
-STALE_BITS = 0x7FF0000000000002
 STALE = struct.unpack("<d", struct.pack("<Q", STALE_BITS))[0]
 X = (("__name__", "x"), ("a", "1"))
 Y = (("__name__", "y"), ("a", "1"))

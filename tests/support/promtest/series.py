@@ -12,9 +12,9 @@ from query.durations import parse_duration_ms
 from query.errors import QueryError
 from query.labels import Labels, MatchOp
 from query.parser import parse
+from query.queryable import STALE_BITS
 from query.syntax import VectorSelector
 
-STALE_BITS = 0x7FF0000000000002
 STALE_VALUE: float = struct.unpack("<d", struct.pack("<Q", STALE_BITS))[0]
 """The stale marker as a Python float; its bits survive as long as nobody calculates with it."""
 
