@@ -27,13 +27,15 @@ from daemon.config.prometheusremotewrite import PrometheusRemoteWriteConfig
 from daemon.config.windows import WindowsConfig
 from daemon.exporters.windows import Windows
 from daemon.pipeline import build_pipelines
+from daemon.scaler.asking import HeardEngine
+from daemon.scaler.explaining import Explainer
 from daemon.scaler.service import KedaScaler
 from daemon.telemetry import Counters, SelfMetrics, configure_logs, supervise
 from daemon.web.health import HealthCheck
 from daemon.web.http_api import HttpApi
 from daemon.web.metrics import MetricsPage
 from daemon.web.remote_write import RemoteWrite
-from query.scaling import Answer, Engine, Question
+from query.scaling import Engine
 from query.store.store import COUNTERS, Store, StoreSettings
 from receivers.consumer import Consumer
 from receivers.errors import ReceiverError
@@ -201,7 +203,7 @@ class App:
     def _build_scaler(self, config: KedaScalerConfig) -> KedaScaler:
         scaler = KedaScaler(
             config,
-            _Asked(self.engine, self.windows),
+            HeardEngine(self.engine, self.windows.asked),
             self._clock,
             self._sleep,
             listening_since_ms=self._clock(),
@@ -228,10 +230,19 @@ class App:
         return max((scaler.answers.settled_at_ms or 0) - self._clock(), 0)
 
     def _build_http_api(self, config: HttpApiConfig) -> HttpApi:
+        asked = HeardEngine(self.engine, self.windows.asked)
+        explainer = Explainer(
+            asked,
+            self._clock,
+            queries=self._config.named_queries,
+            retention_ms=self._windows_config.retention,
+            settle_for_ms=self._windows_config.settle_for,
+        )
         return HttpApi(
             config,
             self.store,
-            _Asked(self.engine, self.windows),
+            asked,
+            explainer,
             self._clock,
             retention_ms=self._windows_config.retention,
             settle_for_ms=self._windows_config.settle_for,
@@ -361,21 +372,6 @@ async def _started(app: App, stopping: asyncio.Event) -> bool:
 
 def _no_reload() -> None:
     log.warning("SIGHUP changes nothing: restart tallyd to read its configuration again")
-
-
-class _Asked:
-    """The engine as the scaler asks it: the windows hear which buckets somebody wants (DESIGN 3.5)."""
-
-    def __init__(self, engine: Engine, windows: Windows) -> None:
-        self._engine = engine
-        self._windows = windows
-
-    def answer(self, question: Question, at_ms: int) -> Answer:
-        """Return the engine's answer."""
-        answer = self._engine.answer(question, at_ms)
-        if answer.name is not None and not answer.known:
-            self._windows.asked(answer.name)
-        return answer
 
 
 async def _listening(part: Part) -> int:

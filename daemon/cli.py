@@ -35,6 +35,8 @@ examples:
                                       what it keeps, and how that answer comes about
   tallyd explain --ask localhost:4318 'sum(runtime_service_invocation_req_recv_total)'
                                       what a running tallyd would tell KEDA
+  tallyd explain --url http://localhost:9090 'sum(runtime_service_invocation_req_recv_total)'
+                                      how a running tallyd comes to its answer
   tallyd demo                         half a minute of recorded sidecars, drawn
   tallyd query 'sum(rate(runtime_service_invocation_req_recv_total[1m]))'
                                       ask the one that runs
@@ -178,11 +180,14 @@ def _add_explain_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--all", action="store_true", help="list metrics without series one by one, too")
     add("--check", action="store_true", help="exit with 1 if KEDA would get an error")
-    output = parser.add_mutually_exclusive_group()
-    output.add_argument(
-        "--json", action="store_true", help="one JSON object for scripts (keys: below)"
+    add("--json", action="store_true", help="one JSON object for scripts (keys: below)")
+    running = parser.add_mutually_exclusive_group()
+    running.add_argument(
+        "--url",
+        metavar="URL",
+        help=f"ask the HTTP API of a tallyd that runs, such as {DEFAULT_URL}; it has its own configuration",
     )
-    output.add_argument(
+    running.add_argument(
         "--ask",
         metavar="HOST:PORT",
         type=_endpoint,
@@ -259,6 +264,13 @@ def _demo(args: argparse.Namespace) -> int:
 
 
 def _explain(args: argparse.Namespace) -> int:
+    if args.url is not None:
+        from daemon.explain.over_http import run_over_http  # noqa: PLC0415
+
+        return run_over_http(args)
+    if args.ask is not None and args.json:
+        sys.stderr.write("tallyd explain: --json goes with --url, not with --ask\n")
+        return BAD_CONFIGURATION
     if args.ask is not None:
         from daemon.explain.running import run_ask  # noqa: PLC0415
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -120,8 +120,13 @@ class Engine:
 
     def explain(self, question: Question, at_ms: int) -> tuple[Answer, list[Part]]:
         """Return the answer and its parts, one for each series that matched; raises as `answer` does."""
+        answer, parts = self.dissect(question, at_ms)
+        return answer, parts()
+
+    def dissect(self, question: Question, at_ms: int) -> tuple[Answer, Callable[[], list[Part]]]:
+        """Return the answer, and what tells its parts in any thread, for they may be many; raises as `answer` does."""
         answer, reading = self._ask(question, at_ms)
-        return answer, _parts(question, reading, answer.raw_value)
+        return answer, lambda: _parts(question, reading, answer.raw_value)
 
     def _ask(self, question: Question, at_ms: int) -> tuple[Answer, _Reading]:
         matchers, name = self._matchers(question)

@@ -59,6 +59,14 @@ class Config:
     extensions: Mapping[str, ExtensionConfig]
     service: ServiceConfig
 
+    @property
+    def named_queries(self) -> Mapping[str, Mapping[str, str]]:
+        """The queries that triggers may refer to, by name."""
+        for extension in self.extensions.values():
+            if isinstance(extension, KedaScalerConfig):
+                return extension.queries
+        return {}
+
 
 def component_type(component_id: str) -> str:
     """Return the type of a component: `filter` for `filter/dapr`."""

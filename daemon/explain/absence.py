@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
-from daemon.explain.asking import Outcome
 from daemon.explain.verdicts import Verdict
+from daemon.scaler.asking import Outcome
 from query.labels import METRIC_NAME, Labels, Matcher, MatchOp
 from query.regex import build_matcher
 from query.scaling import DAPR_PREFIX, MOST_AHEAD_MS

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping
 
 from daemon.config.load import BUILT_IN, LoadedConfig
 from daemon.config.service import LogsConfig
-from daemon.explain.asking import BadQuestionError
 from daemon.explain.document import build_document
 from daemon.explain.explanation import explain
 from daemon.explain.metadata import build_metadata
 from daemon.explain.text import format_explanation
 from daemon.explain.verdicts import NothingReceivesError
 from daemon.recording import RecordingError, load_session, metrics_events, session_names
+from daemon.scaler.asking import BadQuestionError
 from daemon.scaler.decision import Refused
 from daemon.telemetry import configure_logs
 

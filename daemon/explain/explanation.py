@@ -11,11 +11,11 @@ from daemon.app import App
 from daemon.config.load import LoadedConfig
 from daemon.config.windows import WindowsConfig
 from daemon.explain.absence import why_nothing
-from daemon.explain.asking import Asked, Outcome, ask, read_question
 from daemon.explain.playing import Player
 from daemon.explain.verdicts import Verdict, judge_report, receiver_of
 from daemon.pipeline import build_pipelines
 from daemon.recording import Event
+from daemon.scaler.asking import Asked, Outcome, ask, read_question
 from daemon.scaler.decision import Refusal, Refused
 from query.store.store import Store
 from receivers.consumer import Batch
@@ -68,7 +68,7 @@ def explain(
         NothingReceivesError: no pipeline takes what sidecars send.
         InvalidConfigurationError: parts of the configuration cannot be built.
     """
-    asked = read_question(metadata, loaded)
+    asked = read_question(metadata, loaded.config.named_queries)
     receiver = receiver_of(loaded.config)
     app = App(loaded)
     name = asked.trigger.asked.query.selector.name

@@ -7,7 +7,8 @@ Play a recorded session of real sidecars through a configuration, in this proces
 and without sockets, and show: each metric, kept or dropped and by which condition;
 what was understood of a metricQuery; the series and their parts of the answer; what
 KEDA would be told. Without METRIC_QUERY: the question of the Dapr walk-through.
-With --ask: put the question to a tallyd that runs, as KEDA would.
+With --url: how a tallyd that runs comes to its answer, by its HTTP API. With --ask:
+put the question to a tallyd that runs, as KEDA would.
 """
 JSON_KEYS = """\
 Times are Unix milliseconds, lengths of time seconds. null stands for what does not
@@ -40,6 +41,13 @@ apply. Keys are only ever added.
                  of a tallyd that starts with the session
   why            why no series took part, as sentences
   warnings       what the asker should know although there is an answer
+
+With --url: query, series (the 1,000 with the largest parts), answer, told, refused
+and warnings are as above, and
+
+  at_ms          when it was asked
+  metadata       the trigger's keys, those of a named query included
+  left_out       series that matched beyond those in series
 """
 EPILOG = f"""\
 exit codes: 0 explained, even if KEDA would get an error (--check: 1 then), 1 a

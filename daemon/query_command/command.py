@@ -9,8 +9,9 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
-from daemon.query_command.client import Answer, AskError, ask
+from daemon.query_command.client import Answer, ask
 from daemon.query_command.text import BARS, PLAIN_BARS, format_charts, format_table
+from daemon.web.client import AskError
 from query.durations import parse_duration_ms
 from query.errors import DurationError
 

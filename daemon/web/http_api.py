@@ -11,6 +11,7 @@ from daemon.config.http_api import HttpApiConfig
 from daemon.web.api import ApiServer, Route
 from daemon.web.asking import Asking, AskingSettings
 from daemon.web.catalog import CatalogApi, Labelled
+from daemon.web.explain import Explains, explain_routes
 from daemon.web.memstore import MemstoreApi, Scaling
 from daemon.web.metadata import describe_families
 from daemon.web.prometheus import QueryApi
@@ -37,6 +38,7 @@ class HttpApi:
         config: HttpApiConfig,
         store: Remembered,
         engine: Scaling,
+        explainer: Explains,
         clock: Clock,
         *,
         retention_ms: int,
@@ -52,6 +54,7 @@ class HttpApi:
             config: Where to listen, and limits.
             store: What is asked.
             engine: What answers `/memstore/query`, as it answers KEDA.
+            explainer: What tells how such answers come about.
             clock: The time of queries that give none.
             retention_ms: `exporters.windows.retention`.
             settle_for_ms: `exporters.windows.settle_for`, counted from now.
@@ -85,6 +88,7 @@ class HttpApi:
             **CatalogApi(store, self.asking, lambda: describe_families(headers, written)).routes(),
             **status.routes(),
             **memstore.routes(),
+            **explain_routes(explainer, self.asking),
             **remote_write_routes(remote_write),
         }
         self._server = ApiServer(

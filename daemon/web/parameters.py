@@ -44,6 +44,10 @@ class Parameters:
         """Return a parameter, empty where it is not given."""
         return self._values.get(name, ("",))[0]
 
+    def first(self) -> dict[str, str]:
+        """Return the first value of every parameter."""
+        return {name: values[0] for name, values in self._values.items()}
+
     def texts(self, name: str) -> Sequence[str]:
         """Return all values of a repeatable parameter."""
         return self._values.get(name, ())

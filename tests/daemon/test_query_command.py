@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from daemon.cli import main
-from daemon.query_command.client import Answer, AskError, Element
+from daemon.query_command.client import Answer, Element
 from daemon.query_command.command import read_question, read_time
 from daemon.query_command.text import format_charts, format_table
+from daemon.web.client import AskError
 from tests.support.http_api import START_MS, http_client
 
 START_S = START_MS // 1000

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
-from daemon.config.keda_scaler import KedaScalerConfig
-from daemon.config.load import LoadedConfig
 from daemon.scaler.decision import Decision, Refusal, Refused, decide, refuse_metadata
 from daemon.scaler.keys import QUERY_REF, MetadataError, resolve
 from daemon.scaler.metadata import Trigger, parse_metadata
 from query.dialect import Dialect, MetricQuery, apply_over_time, parse_metric_query
 from query.errors import QueryError
-from query.scaling import Answer, Engine, Part
+from query.scaling import Answer, Part, Question
 
 
-class BadQuestionError(Exception):
+class BadQuestionError(ValueError):
     """Metadata that asks nothing; the text says why, with a caret where that helps."""
 
 
@@ -38,15 +37,48 @@ class Outcome:
     answer: Answer | None
     parts: tuple[Part, ...]
     decision: Decision
+    left_out: int = 0
+    """Series that matched, but are not among `parts`; their parts are smaller."""
 
 
-def read_question(metadata: Mapping[str, str], loaded: LoadedConfig) -> Asked:
-    """Return what `metadata` asks; its `queryRef` refers to the configuration's named queries.
+class Engine(Protocol):
+    """Whoever answers questions and tells the parts of answers: `query.scaling.Engine`."""
+
+    def answer(self, question: Question, at_ms: int) -> Answer:
+        """Return the answer at `at_ms`; raises QueryError."""
+
+    def dissect(self, question: Question, at_ms: int) -> tuple[Answer, Callable[[], list[Part]]]:
+        """Return the answer at `at_ms` and what tells its parts in any thread."""
+
+
+class HeardEngine:
+    """An engine that is overheard: `asked(name)` hears of unknown metrics that somebody wants (DESIGN 3.5)."""
+
+    def __init__(self, engine: Engine, asked: Callable[[str], None]) -> None:
+        self._engine = engine
+        self._asked = asked
+
+    def answer(self, question: Question, at_ms: int) -> Answer:
+        """Return the engine's answer."""
+        return self._heard(self._engine.answer(question, at_ms))
+
+    def dissect(self, question: Question, at_ms: int) -> tuple[Answer, Callable[[], list[Part]]]:
+        """Return the engine's answer and what tells its parts."""
+        answer, parts = self._engine.dissect(question, at_ms)
+        return self._heard(answer), parts
+
+    def _heard(self, answer: Answer) -> Answer:
+        if answer.name is not None and not answer.known:
+            self._asked(answer.name)
+        return answer
+
+
+def read_question(metadata: Mapping[str, str], queries: Mapping[str, Mapping[str, str]]) -> Asked:
+    """Return what `metadata` asks; its `queryRef` refers to the named `queries`.
 
     Raises:
         BadQuestionError: it asks nothing; every mistake, one after the other.
     """
-    queries = named_queries(loaded)
     try:
         trigger = parse_metadata(metadata, queries)
     except MetadataError as error:
@@ -73,23 +105,23 @@ def _problems_beside_target(
     return [problem for problem in trigger.problems if problem.key != QUERY_REF]
 
 
-def named_queries(loaded: LoadedConfig) -> Mapping[str, Mapping[str, str]]:
-    """Return the named queries of the configuration."""
-    for extension in loaded.config.extensions.values():
-        if isinstance(extension, KedaScalerConfig):
-            return extension.queries
-    return {}
-
-
 def ask(asked: Asked, engine: Engine, *, at_ms: int, retention_ms: int) -> Outcome:
     """Return what the scaler would tell at `at_ms`, settling left aside, and how it comes about."""
+    return begin(asked, engine, at_ms=at_ms, retention_ms=retention_ms)()
+
+
+def begin(asked: Asked, engine: Engine, *, at_ms: int, retention_ms: int) -> Callable[[], Outcome]:
+    """Ask, and return what yields the outcome; it may be called in any thread."""
+
+    def refuse(refused: Refused) -> Callable[[], Outcome]:
+        return lambda: Outcome(at_ms=at_ms, answer=None, parts=(), decision=refused)
+
     refused = refuse_metadata(asked.trigger, retention_ms=retention_ms)
     if refused is not None:
-        return Outcome(at_ms=at_ms, answer=None, parts=(), decision=refused)
+        return refuse(refused)
     try:
-        answer, parts = engine.explain(asked.trigger.asked, at_ms)
+        answer, parts = engine.dissect(asked.trigger.asked, at_ms)
     except QueryError as error:
-        refused = Refused(refusal=Refusal.INVALID_ARGUMENT, text=str(error))
-        return Outcome(at_ms=at_ms, answer=None, parts=(), decision=refused)
+        return refuse(Refused(refusal=Refusal.INVALID_ARGUMENT, text=str(error)))
     decision = decide(asked.trigger, answer, at_ms=at_ms)
-    return Outcome(at_ms=at_ms, answer=answer, parts=tuple(parts), decision=decision)
+    return lambda: Outcome(at_ms=at_ms, answer=answer, parts=tuple(parts()), decision=decision)

@@ -1,0 +1,67 @@
+"""One question to an HTTP API of Prometheus' form: the envelope that came back, or why none did."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping
+from typing import Any
+
+TIMEOUT_S = 130.0
+"""A little longer than a query may take by default."""
+MAX_ANSWER_BYTES = 256 * 1024 * 1024
+
+
+class AskError(Exception):
+    """A question without an answer; `is_bad_question` if asking it again cannot help."""
+
+    def __init__(self, message: str, *, is_bad_question: bool = False) -> None:
+        super().__init__(message)
+        self.is_bad_question = is_bad_question
+
+
+def fetch(url: str, endpoint: str, parameters: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return the envelope with which `/api/v1/{endpoint}` at a server's base URL answers a form.
+
+    Raises:
+        AskError: nobody answers there, or the answer is an error.
+    """
+    if not url.startswith(("http://", "https://")):
+        raise AskError(
+            f"expected a URL such as http://localhost:9090, got {url!r}", is_bad_question=True
+        )
+    body = urllib.parse.urlencode(parameters).encode()
+    request = urllib.request.Request(f"{url.rstrip('/')}/api/v1/{endpoint}", data=body)  # noqa: S310 checked above
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:  # noqa: S310
+            return _document(response.read(MAX_ANSWER_BYTES), url)
+    except urllib.error.HTTPError as error:
+        raise _refusal(error, url) from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        text = getattr(reason, "strerror", None) or str(reason)
+        raise AskError(f"cannot ask {url}: {text.lower()}; is tallyd running there?") from error
+
+
+def _document(body: bytes, url: str) -> Mapping[str, Any]:
+    try:
+        document = json.loads(body)
+    except ValueError as error:
+        raise AskError(f"cannot ask {url}: expected JSON, got {body[:60]!r}") from error
+    if not isinstance(document, dict):
+        raise AskError(f"cannot ask {url}: expected a JSON object, got {body[:60]!r}")
+    return document
+
+
+def _refusal(error: urllib.error.HTTPError, url: str) -> AskError:
+    body = error.read(MAX_ANSWER_BYTES)
+    try:
+        document = _document(body, url)
+        kind, text = str(document["errorType"]), str(document["error"])
+    except (AskError, KeyError):
+        return AskError(
+            f"cannot ask {url}: status {error.code}: {body[:200].decode(errors='replace')}"
+        )
+    return AskError(f"{kind}: {text}", is_bad_question=kind == "bad_data")
