@@ -18,6 +18,7 @@ import structlog
 
 from daemon import memory
 from daemon.clock import Clock, Sleep, system_clock
+from daemon.config.dump import format_config
 from daemon.config.health_check import HealthCheckConfig
 from daemon.config.http_api import HttpApiConfig
 from daemon.config.keda_scaler import KedaScalerConfig
@@ -249,6 +250,7 @@ class App:
             remote_write=self._build_remote_write(),
             headers=self.windows.families,
             asked=self.windows.asked,
+            yaml=lambda: format_config(self._config),
             count=self.metrics.counters(
                 "tallyd_http_api_answers", "Answers of the HTTP API", label="status"
             ),

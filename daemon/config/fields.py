@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, PlainSerializer
 from pydantic_core import PydanticCustomError
 
-from query.durations import parse_duration_ms
+from query.durations import format_duration, parse_duration_ms
 from query.errors import DurationError
 
 _ENDPOINT = re.compile(r"(?P<host>\[[^\[\]]*\]|[^\[\]:/\s]*):(?P<port>[0-9]{1,5})\Z")
@@ -67,7 +67,7 @@ def _parse_duration(value: object) -> int:
 Endpoint = Annotated[str, BeforeValidator(parse_endpoint)]
 """host:port to listen on; `:4318` means `[::]:4318`, all addresses of both kinds."""
 
-DurationMs = Annotated[int, BeforeValidator(_parse_duration)]
+DurationMs = Annotated[int, BeforeValidator(_parse_duration), PlainSerializer(format_duration)]
 """A duration such as 5m, 90s or 1h30m; 0 needs no unit."""
 
 SizeMiB = Annotated[int, Field(ge=1, le=1024)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, PlainSerializer
 
 from daemon.config.fields import Count, CountOrNone, DurationMs, rejected, shown
 
@@ -30,6 +30,12 @@ def _parse_buckets(value: object) -> HistogramBuckets:
     raise rejected(f"expected auto, true or false, got {shown(value)}")
 
 
+def _as_written(buckets: HistogramBuckets) -> str | bool:
+    if buckets is HistogramBuckets.AUTO:
+        return buckets.value
+    return buckets is HistogramBuckets.ALWAYS
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowsConfig:
     """What users write below `exporters.windows`."""
@@ -46,6 +52,6 @@ class WindowsConfig:
     """Processes that report, remembered at once."""
     max_known_names: Count = 10_000
     """Metric names remembered for the life of the process."""
-    histogram_buckets: Annotated[HistogramBuckets, BeforeValidator(_parse_buckets)] = (
-        HistogramBuckets.AUTO
-    )
+    histogram_buckets: Annotated[
+        HistogramBuckets, BeforeValidator(_parse_buckets), PlainSerializer(_as_written)
+    ] = HistogramBuckets.AUTO

@@ -46,6 +46,7 @@ class HttpApi:
         remote_write: RemoteWrite | None,
         headers: Mapping[str, MetricHeader],
         asked: Callable[[str], None],
+        yaml: Callable[[], str],
         count: Callable[[str, int], None],
     ) -> None:
         """Listen on nothing yet.
@@ -61,6 +62,7 @@ class HttpApi:
             remote_write: What takes remote write; None if it is off.
             headers: What senders tell of metrics, by name; read when asked for.
             asked: Hears the metric names of queries that nobody ever reported.
+            yaml: Returns the running configuration.
             count: Hears the status of every answer.
         """
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="query")
@@ -74,12 +76,14 @@ class HttpApi:
         )
         self.asking = Asking(store, settings, self._worker, clock, asked=asked)
         status = StatusApi(
+            self.asking,
             flags=_flags(config, retention_ms),
             started_ms=clock(),
             facts=lambda: {
                 "series": store.series_count,
                 "retention": format_duration(retention_ms),
             },
+            config=yaml,
         )
         written = {} if remote_write is None else remote_write.receiver.metadata
         memstore = MemstoreApi(engine, store, store, self.asking, clock, retention_ms=retention_ms)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 
 from daemon.web.api import Call, Page, Route, text_page
+from daemon.web.asking import Asking
 from daemon.web.envelope import Reply, reply
 from daemon.web.parameters import Parameters
 from daemon.web.prometheus import READS, api_route
@@ -29,8 +30,26 @@ Facts = Callable[[], Mapping[str, object]]
 class StatusApi:
     """`status/*`, the empty lists, `/-/healthy` and `/-/ready`."""
 
-    def __init__(self, *, flags: Mapping[str, str], started_ms: int, facts: Facts) -> None:
-        """Tell `flags`, which name limits as Prometheus does, and `facts` about the store as they are when asked."""
+    def __init__(
+        self,
+        asking: Asking,
+        *,
+        flags: Mapping[str, str],
+        started_ms: int,
+        facts: Facts,
+        config: Callable[[], str],
+    ) -> None:
+        """Tell what is given.
+
+        Args:
+            asking: Whose worker writes the configuration.
+            flags: Limits under Prometheus' names.
+            started_ms: Since when this runs.
+            facts: About the store, as they are when asked.
+            config: Returns the running configuration as YAML, in any thread.
+        """
+        self._asking = asking
+        self._config = config
         self._flags = flags
         self._started_ms = started_ms
         self._facts = facts
@@ -40,6 +59,7 @@ class StatusApi:
         return {
             **{path: _constant(data) for path, data in _EMPTY.items()},
             "/api/v1/status/buildinfo": _constant(build_info()),
+            "/api/v1/status/config": api_route(self._yaml, ("GET", "HEAD")),
             "/api/v1/status/flags": _constant(self._flags),
             "/api/v1/status/runtimeinfo": api_route(self._runtime, ("GET", "HEAD")),
             "/api/v1/status/tsdb": api_route(self._tsdb, ("GET", "HEAD")),
@@ -58,6 +78,9 @@ class StatusApi:
                 "storageRetention": facts["retention"],
             }
         )
+
+    async def _yaml(self, _parameters: Parameters, _: str) -> Reply:
+        return await self._asking.in_worker(lambda: reply({"yaml": self._config()}))
 
     async def _tsdb(self, _parameters: Parameters, _: str) -> Reply:
         facts = self._facts()

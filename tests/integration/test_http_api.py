@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import yaml
 
 from query.labels import Labels
 from tests.support.http_api import START_MS, HttpClient, http_client
@@ -297,6 +298,11 @@ async def test_status(client: HttpClient) -> None:
     assert (await client.data("/api/v1/status/runtimeinfo"))["timeSeriesCount"] == 4
     assert (await client.data("/api/v1/status/tsdb"))["headStats"]["numSeries"] == 4
     assert (await client.data("/api/v1/status/flags"))["query.timeout"] == "2m"
+    config = yaml.safe_load((await client.data("/api/v1/status/config"))["yaml"])
+    assert (config["exporters"]["windows"]["settle_for"], "http_api" in config["extensions"]) == (
+        "0s",
+        True,
+    )
     assert [(await client.get(f"/-/{page}")).status for page in ("healthy", "ready")] == [200, 200]
 
 
