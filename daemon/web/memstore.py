@@ -108,9 +108,8 @@ class MemstoreApi:
         matchers = (build_matcher(METRIC_NAME, MatchOp.EQUAL, name),) if name else _ANY_NAME
         now_ms = self._clock()
         self._check_size(matchers)
-        selection = self._store.select(
-            matchers, start_ms=now_ms - self._retention_ms, end_ms=now_ms + WINDOW_MS
-        )
+        start_ms = now_ms - self._retention_ms if self._retention_ms else 0
+        selection = self._store.select(matchers, start_ms=start_ms, end_ms=now_ms + WINDOW_MS)
         return await self._asking.in_worker(lambda: _json_page(describe(selection)))
 
     def _check_size(self, matchers: tuple[Matcher, ...]) -> None:

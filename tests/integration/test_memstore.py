@@ -103,6 +103,18 @@ async def test_names_and_data(client: HttpClient) -> None:
     )
 
 
+async def test_data_kept_by_count() -> None:
+    """Where no sample is too old, all are told."""
+    async with http_client(WITH_REMOTE_WRITE + "\nexporters: {windows: {retention: 0}}") as client:
+        await client.run.at(START_MS + 3_600_000)
+        await client.write({(("__name__", "x"),): [(0, 1.0), (5_000, 2.0)]})
+        (one,) = (await client.get("/memstore/data", name="x")).json["x"]
+    assert one["data"] == [
+        {"time": START_S, "value": 1.0},
+        {"time": START_S + 5, "value": 2.0},
+    ]
+
+
 async def test_info_and_reset(client: HttpClient) -> None:
     """Info names the program; reset is refused with a reason."""
     info = (await client.get("/info")).json
