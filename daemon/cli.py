@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # What a command needs is imported inside it: --help and --version answer at once.
 
 OK, FAILED, BAD_CONFIGURATION = 0, 1, 2
+_TIMES = ("--at", "--range")
 DEFAULT_URL = "http://localhost:9090"
 
 _ABOUT = """\
@@ -63,13 +64,13 @@ sidecar for a tallyd that runs elsewhere, in real time, until Ctrl-C.
 _QUERY = """\
 Ask a running tallyd, or any Prometheus, and show the answer: a table, charts for a
 --range, or the JSON itself. Times are Unix seconds, RFC 3339, now, or before now:
---at=-30s, --range=-5m,now,15s.
+--at -30s, --range -5m,now,15s.
 """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code; wrong arguments exit with 2."""
-    args = _parser().parse_args(argv)
+    args = _parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
     try:
         code: int = args.command(args)
         sys.stdout.flush()
@@ -84,6 +85,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"tallyd {args.name}: {_reason(error)}\n")
         return FAILED
     return code
+
+
+def _joined(argv: Sequence[str]) -> list[str]:
+    """Return the arguments with `--at -30s` as `--at=-30s`: argparse takes a value with a minus for an option."""
+    joined: list[str] = []
+    for argument in argv:
+        if joined and joined[-1] in _TIMES and argument[:1] == "-" and argument[1:2].isdigit():
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    return joined
 
 
 def add_config_argument(parser: argparse.ArgumentParser) -> None:

@@ -189,3 +189,10 @@ def test_wrong_url(url: str, text: str, capsys: pytest.CaptureFixture[str]) -> N
     """A URL of another kind is a wrong argument."""
     assert main(["query", "--url", url, "up"]) == 2
     assert text in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("times", [("--at", "-30s"), ("--at=-30s",), ("--range", "-5m,now,15s")])
+def test_times_before_now(times: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    """A time that begins with a minus is no option: the question is asked, here where nobody listens."""
+    code = main(["query", "--url", "http://127.0.0.1:1", *times, "up"])
+    assert (code, capsys.readouterr().err.startswith("tallyd query: cannot ask")) == (1, True)
