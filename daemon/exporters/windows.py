@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import accumulate
+from sys import intern
 
 from daemon.config.windows import HistogramBuckets
 from query.labels import METRIC_NAME, Labels, label_name, metric_name
@@ -300,7 +301,8 @@ class Windows:
 
 def build_labels(name: str, attributes: Attributes, resource_attributes: Attributes) -> Labels:
     """Return the labels of a series: attributes and the resource's identity, which wins (DESIGN 3.4)."""
-    labels = {label_name(key): format_value(value) for key, value in attributes.items()}
+    # Equal names are one object: a pair that is a series' own would otherwise bring its own name.
+    labels = {intern(label_name(key)): format_value(value) for key, value in attributes.items()}
     for key in RESOURCE_LABELS:
         if key in resource_attributes:
             labels[label_name(key)] = format_value(resource_attributes[key])
