@@ -51,12 +51,18 @@ _CUMULATIVE_KINDS = frozenset(
 
 @dataclass(slots=True)
 class _MetricMemo:
-    """What is remembered of one metric of one sender: its series by the key of their bytes."""
+    """What is remembered of one metric of one sender: its series by the key of their bytes.
+
+    Not by pairs: nearly all series are no distribution's, and a pair takes 56 bytes.
+    """
 
     name: str
     is_counter: bool
     is_distribution: bool
-    rows: dict[Hashable, tuple[Series, Series | None]] = field(default_factory=dict)
+    rows: dict[Hashable, Series] = field(default_factory=dict)
+    """Values, or counts of distributions."""
+    sums: dict[Hashable, Series] = field(default_factory=dict)
+    """Sums of distributions."""
 
 
 @dataclass(slots=True)
@@ -201,27 +207,32 @@ class Windows:
         """Read values off the wire; attributes are decoded only for a time series not seen before."""
         encoded = metric.encoded
         assert encoded is not None  # noqa: S101 the caller looked; tells the type checker
-        rows, series, times_ms, values = (
+        rows, sums, series, times_ms, values = (
             known.rows,
+            known.sums,
             message.series,
             message.times_ms,
             message.values,
         )
         for key, time_unix_nano, value, total in encoded.rows():
-            pair = rows.get(key)
-            if pair is None or not pair[0].alive:
+            one = rows.get(key)
+            if one is None or not one.alive:
                 attributes, start_unix_nano = encoded.describe(key)
                 pair = self._pair(message, known, resource, attributes, start_unix_nano)
                 if pair is None:
                     continue
                 if len(rows) >= MAX_ROWS_PER_METRIC:
                     rows.clear()
-                rows[key] = pair
-            series.append(pair[0])
+                    sums.clear()
+                one = rows[key] = pair[0]
+                sums.pop(key, None)
+                if pair[1] is not None:
+                    sums[key] = pair[1]
+            series.append(one)
             times_ms.append(time_unix_nano // _NANOS_PER_MS)
             values.append(value)
-            if total is not None and pair[1] is not None:
-                series.append(pair[1])
+            if total is not None and (second := sums.get(key)) is not None:
+                series.append(second)
                 times_ms.append(time_unix_nano // _NANOS_PER_MS)
                 values.append(total)
 
