@@ -13,8 +13,8 @@ GROUPS = 51
 """Values of `app_id`: half of the series have the first, which a caller of its own goes with."""
 ROUNDS = 16
 ROUND_MS = 5_000
-AT_ONCE = 10_000
-"""Series of one request."""
+AT_ONCE = 2_000
+"""Series of one request, as many as Prometheus sends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +50,12 @@ def _labels(number: int) -> list[tuple[str, str]]:
     return [
         ("__name__", METRIC),
         ("app_id", "nodeapp" if half else f"app-{number // 2 % (GROUPS - 1)}"),
-        ("instance", f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}:9090"),
         ("method", ("GET", "POST", "PUT")[number % 3]),
         ("namespace", f"team-{number % 7}"),
         ("pod", f"nodeapp-6d4cf5b9-{number:05x}"),
         ("src_app_id", "pythonapp" if half else "other"),
         ("status", str(200 + number % 5)),
+        ("zone", f"eu-central-1{'abc'[number % 3]}"),
     ]
 
 
