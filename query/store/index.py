@@ -18,7 +18,10 @@ _EVERYTHING = ("", "")
 """Stands for the posting of all rows; no label has an empty name."""
 
 Question = tuple[tuple[str, MatchOp, str], ...]
-Posting: TypeAlias = "array[int]"
+Posting: TypeAlias = "array[int] | int"
+"""Some rows, or one: most values of a label that tells series apart occur once, and an array takes 100 bytes."""
+
+_NO_ROWS: Posting = array("i")
 
 
 class Index:
@@ -43,8 +46,11 @@ class Index:
             values = self._postings.setdefault(name, {})
             posting = values.get(value)
             if posting is None:
-                posting = values[value] = array("i")
-            posting.append(row)
+                values[value] = row
+            elif isinstance(posting, int):
+                values[value] = array("i", (posting, row))
+            else:
+                posting.append(row)
 
     def remove(self, rows: Iterable[tuple[int, Labels]]) -> None:
         """Forget rows, each with the labels it was added with."""
@@ -59,17 +65,19 @@ class Index:
         removed[gone[_EVERYTHING]] = True
         for (name, value), some in gone.items():
             values = self._postings[name]
-            if len(some) == len(values[value]):
+            posting = values[value]
+            if isinstance(posting, int) or len(some) == len(posting):
                 del values[value]
                 if not values:
                     del self._postings[name]
                 continue
-            posting = np.frombuffer(values[value], dtype=np.intc)
-            values[value] = array("i", posting[~removed[posting]].tobytes())
+            rows_left = np.frombuffer(posting, dtype=np.intc)
+            values[value] = array("i", rows_left[~removed[rows_left]].tobytes())
 
     def count(self, name: str, value: str) -> int:
         """Return how many rows carry this label."""
-        return len(self._postings.get(name, {}).get(value, ()))
+        posting = self._postings.get(name, {}).get(value, _NO_ROWS)
+        return 1 if isinstance(posting, int) else len(posting)
 
     def names(self) -> list[str]:
         """Return every label name that a row carries."""
@@ -99,7 +107,7 @@ class Index:
         unwanted = [self._unwanted(matcher) for matcher in matchers if matcher.accepts("")]
         if not wanted:
             everything = self._postings.get("", {}).get("")
-            wanted = [_rows([everything] if everything else [])]
+            wanted = [_rows([] if everything is None else [everything])]
         wanted.sort(key=len)
         rows = wanted[0]
         for others in wanted[1:]:
@@ -114,7 +122,7 @@ class Index:
         values = self._postings.get(matcher.name, {})
         if matcher.op is MatchOp.EQUAL:
             posting = values.get(matcher.value)
-            return _rows([posting] if posting else [])
+            return _rows([] if posting is None else [posting])
         return _rows([posting for value, posting in values.items() if matcher.accepts(value)])
 
     def _unwanted(self, matcher: Matcher) -> Int64Array:
@@ -130,4 +138,6 @@ class Index:
 
 def _rows(postings: Sequence[Posting]) -> Int64Array:
     """Return the rows of all `postings`, as a copy."""
-    return np.frombuffer(b"".join(postings), dtype=np.intc).astype(np.int64)
+    single = array("i", [posting for posting in postings if isinstance(posting, int)])
+    several = [posting for posting in postings if not isinstance(posting, int)]
+    return np.frombuffer(b"".join([single, *several]), dtype=np.intc).astype(np.int64)

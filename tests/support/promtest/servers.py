@@ -59,6 +59,12 @@ class Server(ABC):
             time.sleep(0.02)
         return url
 
+    @property
+    def pid(self) -> int:
+        """The process that `start` started last."""
+        assert self._process is not None
+        return self._process.pid
+
     @abstractmethod
     def command(self, folder: Path, port: int) -> list[str]:
         """Return what to run."""
