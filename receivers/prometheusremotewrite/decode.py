@@ -94,9 +94,9 @@ class Rows:
     values: list[float] = field(default_factory=list)
     _by_key: dict[int, bytes] = field(default_factory=dict)
 
-    def add(self, key: int, labels: bytes, time_ms: int, value: float) -> None:
+    def add(self, labels: bytes, time_ms: int, value: float) -> None:
         """Add one sample."""
-        self.keys.append(key)
+        self.keys.append(hash(labels))
         self.labels.append(labels)
         self.times_ms.append(time_ms)
         self.values.append(value)
@@ -241,7 +241,7 @@ class Decoder:
         refused[Refusal.NATIVE_HISTOGRAM] += len(message.histograms)
         if known is None:
             return
-        key, labels, header = known
+        labels, header = known
         # Writers send a series' samples in time order.
         newest = message.samples[-MAX_SAMPLES_PER_SERIES:]
         refused[Refusal.SURPLUS_SAMPLE] += len(message.samples) - len(newest)
@@ -254,14 +254,12 @@ class Decoder:
                 continue
             if number // MAX_REPEATS == len(batches):
                 batches.append({})
-            batches[number // MAX_REPEATS].setdefault(header, Rows()).add(
-                key, labels, time_ms, value
-            )
+            batches[number // MAX_REPEATS].setdefault(header, Rows()).add(labels, time_ms, value)
 
     def _recognise(
         self, message: Message, refused: Counter[Refusal]
-    ) -> tuple[int, bytes, MetricHeader] | None:
-        """Return key, labels' bytes and metric of a series, None where it cannot be stored.
+    ) -> tuple[bytes, MetricHeader] | None:
+        """Return the labels' bytes and the metric of a series, None where it cannot be stored.
 
         Raises:
             WireError: A label is not protobuf.
@@ -271,10 +269,9 @@ class Decoder:
             refused[Refusal.TOO_MANY_LABELS] += 1
             return None
         labels = b"".join([b"\x0a" + _varint(len(label)) + label for label in message.labels])
-        key = hash(labels)
-        header = self._known.get(key)
+        header = self._known.get(hash(labels))
         if header is not None:
-            return key, labels, header
+            return labels, header
         try:
             metric, _ = _read_labels(message)
         except DuplicateLabelError:
@@ -290,9 +287,8 @@ class Decoder:
         header = self._headers.get(metric)
         if header is None:
             header = self._headers[metric] = MetricHeader(name=metric, type=MetricType.GAUGE)
-        # One number for both who remember it.
-        self._known[key] = header
-        return key, labels, header
+        self._known[hash(labels)] = header
+        return labels, header
 
     def _keep_metadata(self, raw: bytes, refused: Counter[Refusal]) -> None:
         try:
