@@ -1,6 +1,6 @@
 """A WriteRequest's bytes to metrics whose points stay rows of numbers (promql.md 6.1, 6.3).
 
-A series that was seen before is recognised by the hash of its labels' bytes, which are not decoded again; if it has one
+A series that was seen before is recognised by the bytes of its labels, which are not decoded again; if it has one
 sample in the usual encoding, that is read together with all others of its kind in one go.
 """
 
@@ -85,19 +85,16 @@ class FamilyMetadata:
 class Rows:
     """The samples of one metric in one batch; implements `receivers.model.EncodedPoints`.
 
-    A series' key is the hash of the bytes of its labels.
+    A series' key is the bytes of its labels: label sets that are only kept for who may ask again would take 1 KB each.
     """
 
-    keys: list[int] = field(default_factory=list)
-    labels: list[bytes] = field(default_factory=list)
+    series: list[bytes] = field(default_factory=list)
     times_ms: list[int] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
-    _by_key: dict[int, bytes] = field(default_factory=dict)
 
-    def add(self, labels: bytes, time_ms: int, value: float) -> None:
+    def add(self, series: bytes, time_ms: int, value: float) -> None:
         """Add one sample."""
-        self.keys.append(hash(labels))
-        self.labels.append(labels)
+        self.series.append(series)
         self.times_ms.append(time_ms)
         self.values.append(value)
 
@@ -105,24 +102,22 @@ class Rows:
         """Return all data points."""
         return [
             NumberDataPoint(
-                attributes=_read_labels(TimeSeries.FromString(labels))[1],
+                attributes=_read_labels(TimeSeries.FromString(series))[1],
                 time_unix_nano=time_ms * _NANOS_PER_MS,
                 value=value,
             )
-            for labels, time_ms, value in zip(self.labels, self.times_ms, self.values, strict=True)
+            for series, time_ms, value in zip(self.series, self.times_ms, self.values, strict=True)
         ]
 
     def rows(self) -> Iterator[EncodedRow]:
         """Yield the value of each sample."""
         times = [time_ms * _NANOS_PER_MS for time_ms in self.times_ms]
-        return map(EncodedRow, self.keys, times, self.values, repeat(None))
+        return map(EncodedRow, self.series, times, self.values, repeat(None))
 
     def describe(self, key: Hashable) -> tuple[dict[str, AnyValue], int]:
         """Return the labels of the series, less its name; its start time is not known."""
-        assert isinstance(key, int)  # noqa: S101 keys come from `rows`
-        if not self._by_key:
-            self._by_key = dict(zip(self.keys, self.labels, strict=True))
-        return _read_labels(TimeSeries.FromString(self._by_key[key]))[1], 0
+        assert isinstance(key, bytes)  # noqa: S101 keys come from `rows`
+        return _read_labels(TimeSeries.FromString(key))[1], 0
 
 
 class DuplicateLabelError(Exception):
@@ -147,12 +142,8 @@ class Decoder:
     def __init__(
         self, *, max_known_series: int = MAX_KNOWN_SERIES, max_families: int = MAX_FAMILIES
     ) -> None:
-        self._known: dict[int, MetricHeader] = {}
-        """The metric of each series, by the hash of the bytes of its labels.
-
-        The bytes would be a fifth of what a series takes. Python's hash of bytes has 64 bits and a secret, so of
-        200,000 series two agree once in a billion lives of the process.
-        """
+        self._known: dict[bytes, MetricHeader] = {}
+        """The metric of each series, by the bytes of its labels."""
         self._headers: dict[str, MetricHeader] = {}
         self._max_known_series = max_known_series
         self._max_families = max_families
@@ -189,36 +180,31 @@ class Decoder:
         self, raws: list[bytes], batches: list[_Batch], latest_ms: int, refused: Counter[Refusal]
     ) -> None:
         """Read every series: the plain ones in one go, the others one by one."""
-        known: list[bytes] = []
-        headers: list[MetricHeader] = []
+        known: list[tuple[bytes, MetricHeader]] = []
         plain: list[bytes] = []
         get = self._known.get
         others = []
         for raw in raws:
-            labels = raw[:-_TAIL]
-            header = get(hash(labels))
+            series = raw[:-_TAIL]
+            header = get(series)
             tail = raw[-_TAIL:]
             if header is None:
-                labels = raw[:-_ZERO_TAIL]
-                header = get(hash(labels))
+                series = raw[:-_ZERO_TAIL]
+                header = get(series)
                 tail = _AS_ZERO + raw[2 - _ZERO_TAIL :]
                 if header is None or raw[-_ZERO_TAIL : 2 - _ZERO_TAIL] != _ZERO_BEGINS:
                     others.append(raw)
                     continue
-            known.append(labels)
-            headers.append(header)
+            known.append((series, header))
             plain.append(tail)
         first = batches[0]
         if known:
             times_ms, values, odd = _read_tails(plain, latest_ms)
-            for header, labels, time_ms, value in zip(
-                headers, known, times_ms, values, strict=True
-            ):
+            for (series, header), time_ms, value in zip(known, times_ms, values, strict=True):
                 rows = first.get(header)
                 if rows is None:
                     rows = first[header] = Rows()
-                rows.keys.append(hash(labels))
-                rows.labels.append(labels)
+                rows.series.append(series)
                 rows.times_ms.append(time_ms)
                 rows.values.append(value)
             if odd:
@@ -241,7 +227,7 @@ class Decoder:
         refused[Refusal.NATIVE_HISTOGRAM] += len(message.histograms)
         if known is None:
             return
-        labels, header = known
+        series, header = known
         # Writers send a series' samples in time order.
         newest = message.samples[-MAX_SAMPLES_PER_SERIES:]
         refused[Refusal.SURPLUS_SAMPLE] += len(message.samples) - len(newest)
@@ -254,12 +240,12 @@ class Decoder:
                 continue
             if number // MAX_REPEATS == len(batches):
                 batches.append({})
-            batches[number // MAX_REPEATS].setdefault(header, Rows()).add(labels, time_ms, value)
+            batches[number // MAX_REPEATS].setdefault(header, Rows()).add(series, time_ms, value)
 
     def _recognise(
         self, message: Message, refused: Counter[Refusal]
     ) -> tuple[bytes, MetricHeader] | None:
-        """Return the labels' bytes and the metric of a series, None where it cannot be stored.
+        """Return the key and the metric of the series with these labels, None where it cannot be stored.
 
         Raises:
             WireError: A label is not protobuf.
@@ -268,10 +254,10 @@ class Decoder:
         if len(message.labels) > MAX_LABELS:
             refused[Refusal.TOO_MANY_LABELS] += 1
             return None
-        labels = b"".join([b"\x0a" + _varint(len(label)) + label for label in message.labels])
-        header = self._known.get(hash(labels))
+        key = b"".join([b"\x0a" + _varint(len(label)) + label for label in message.labels])
+        header = self._known.get(key)
         if header is not None:
-            return labels, header
+            return key, header
         try:
             metric, _ = _read_labels(message)
         except DuplicateLabelError:
@@ -287,8 +273,8 @@ class Decoder:
         header = self._headers.get(metric)
         if header is None:
             header = self._headers[metric] = MetricHeader(name=metric, type=MetricType.GAUGE)
-        self._known[hash(labels)] = header
-        return labels, header
+        self._known[key] = header
+        return key, header
 
     def _keep_metadata(self, raw: bytes, refused: Counter[Refusal]) -> None:
         try:
