@@ -20,7 +20,7 @@ def _plain_logs() -> Iterator[None]:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.format_exc_info,
-            structlog.processors.KeyValueRenderer(["level", "event"]),
+            structlog.processors.KeyValueRenderer(key_order=["level", "event"]),
         ]
     )
     yield
