@@ -30,7 +30,8 @@ class Feed:
 
     def __init__(self, **settings: Any) -> None:
         self.clock = SetClock()
-        self.store = Store(StoreSettings(**settings), lambda event, fields: None)
+        self.settings = StoreSettings(**settings)
+        self.store = Store(self.settings, lambda event, fields: None)
         self.scaler: KedaScaler | None = None
         self._opened: set[str] = set()
 
@@ -63,6 +64,14 @@ class Feed:
             elapsed_s = (self.clock.now_ms - NOW_MS) / 1000
             for sender, rate in senders.items():
                 self.report(sender, math.floor(rate * elapsed_s))
+
+    def restart(self, away_s: int) -> None:
+        """End the process and begin another from its snapshot: streams are gone, senders come back later."""
+        dump = self.store.dump()
+        self.clock.now_ms += away_s * 1000
+        self.store = Store(self.settings, lambda event, fields: None)
+        self.store.load(dump, self.clock.now_ms)
+        self._opened.clear()
 
 
 @asynccontextmanager
@@ -98,6 +107,24 @@ async def test_walkthrough(callers: int) -> None:
         assert await client.spec() == [("default-nodeapp", 1, 1.0)]
         assert await client.metrics() == [("default-nodeapp", callers, float(callers))]
         assert await client.is_active() is True
+
+
+async def test_a_restart_with_a_snapshot() -> None:
+    """T7: what was told is right at once, never 0 and never partial, and right again at the senders' first reports."""
+    feed = Feed()
+    senders = {f"pod{number}": 1.0 for number in range(3)}
+    feed.steady(senders, 200)
+    feed.restart(away_s=20)
+    values = []
+    async with asked(feed) as channel:
+        client = KedaClient(channel, WALKTHROUGH)
+        values.append(await client.value())
+        for _ in range(4):
+            feed.steady(senders, 20)
+            feed.clock.now_ms += 1_000
+            values.append(await client.value())
+            feed.clock.now_ms -= 1_000
+    assert values == [3.0] * 5
 
 
 async def test_no_value() -> None:
