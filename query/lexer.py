@@ -16,6 +16,8 @@ from query.text import Span
 
 MAX_TEXT_LENGTH = 65_536
 """Characters of a query: a quarter of what Kubernetes allows for all of an object's annotations."""
+MAX_TOKENS = 8_192
+"""Two thousand matchers; as many take 13 ms, and 65,536 parentheses would hold everybody up for 150 ms."""
 
 
 class NameForm(Enum):
@@ -272,6 +274,9 @@ class _Lexer:
         raise QuerySyntaxError(self.text, Span(self.at, self.at + 1), message)
 
     def _add(self, kind: Kind, end: int, value: float | str = "") -> None:
+        if len(self.tokens) > MAX_TOKENS:
+            message = f"the query has more than {MAX_TOKENS} names, values and signs"
+            raise QuerySyntaxError(self.text, Span(self.at, end), message)
         self.tokens.append(Token(kind, self.text[self.at : end], Span(self.at, end), value))
         self.at = end
 

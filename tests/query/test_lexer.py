@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from query.errors import QuerySyntaxError
-from query.lexer import MAX_TEXT_LENGTH, Kind, NameForm, tokenize
+from query.lexer import MAX_TEXT_LENGTH, MAX_TOKENS, Kind, NameForm, tokenize
 
 
 def read(text: str, form: NameForm = NameForm.PROMQL) -> list[str | float]:
@@ -169,6 +169,17 @@ def test_length_limit() -> None:
     with pytest.raises(QuerySyntaxError, match=f"the limit is {MAX_TEXT_LENGTH}"):
         tokenize("x" * 1_000_000)
     assert time.process_time() - start < 0.5
+
+
+def test_token_limit() -> None:
+    """As many tokens as the limit allows are read, and the end; one more is refused where it stands."""
+    assert len(tokenize("(" * MAX_TOKENS)) == MAX_TOKENS + 1
+    with pytest.raises(QuerySyntaxError) as caught:
+        tokenize("(" * MAX_TEXT_LENGTH)
+    assert (caught.value.span.start, caught.value.message) == (
+        MAX_TOKENS + 1,
+        f"the query has more than {MAX_TOKENS} names, values and signs",
+    )
 
 
 @given(st.text(max_size=60), st.sampled_from(NameForm))
