@@ -74,7 +74,9 @@ class _Parser(ClauseParser):
         left = self._unary()
         while (op := self._infix()) is not None and op.precedence >= lowest:
             self.count_operator(self.next)
-            self.take()
+            token = self.take()
+            if token.text in {"<", ">"} and self.next.text == "/":
+                self.fail(token, f"{token.text}/ is not supported: it is for native histograms")
             return_bool = self.take_word("bool")
             matching = self._matching()
             right = self._binary(op.precedence + (op is not BinaryOp.POWER))

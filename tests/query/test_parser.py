@@ -275,6 +275,8 @@ def test_precedence(text: str, explicit: str) -> None:
             "fill",
             "fill() is not supported: experimental, or for native histograms",
         ),
+        ("x >/ 2", ">", ">/ is not supported: it is for native histograms"),
+        ("x </ 2", "<", "</ is not supported: it is for native histograms"),
     ],
 )
 def test_syntax_errors(text: str, part: str, message: str) -> None:
