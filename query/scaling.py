@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -120,13 +120,17 @@ class Engine:
 
     def explain(self, question: Question, at_ms: int) -> tuple[Answer, list[Part]]:
         """Return the answer and its parts, one for each series that matched; raises as `answer` does."""
-        answer, parts = self.dissect(question, at_ms)
-        return answer, parts()
+        answer, parts, _ = self.dissect(question, at_ms)
+        return answer, parts
 
-    def dissect(self, question: Question, at_ms: int) -> tuple[Answer, Callable[[], list[Part]]]:
-        """Return the answer, and what tells its parts in any thread, for they may be many; raises as `answer` does."""
+    def dissect(
+        self, question: Question, at_ms: int, most: int | None = None
+    ) -> tuple[Answer, list[Part], int]:
+        """Return the answer, its `most` largest parts, and how many series are left out; raises as `answer` does."""
         answer, reading = self._ask(question, at_ms)
-        return answer, lambda: _parts(question, reading, answer.raw_value)
+        rows = _largest(reading, most)
+        parts = _parts(question, reading, answer.raw_value, rows)
+        return answer, parts, len(reading.values) - len(rows)
 
     def _ask(self, question: Question, at_ms: int) -> tuple[Answer, _Reading]:
         matchers, name = self._matchers(question)
@@ -311,15 +315,26 @@ def _warnings(question: Question, selection: Selection) -> tuple[str, ...]:
     return (message,)
 
 
-def _parts(question: Question, reading: _Reading, total: float | None) -> list[Part]:
-    """Return each series' part of the answer."""
+def _largest(reading: _Reading, most: int | None) -> Sequence[int]:
+    """Return the rows of the `most` largest values, the largest first; without `most` all rows as they stand."""
+    if most is None:
+        return range(len(reading.values))
+    counted = np.where(reading.counted, reading.values, -np.inf)
+    rows: list[int] = np.argsort(-counted, kind="stable")[:most].tolist()
+    return rows
+
+
+def _parts(
+    question: Question, reading: _Reading, total: float | None, rows: Sequence[int]
+) -> list[Part]:
+    """Return the parts that the series of some rows have of the answer."""
     senders, number = reading.selection.senders, int(reading.counted.sum())
     parts = []
-    for row, labels in enumerate(reading.selection.labels):
+    for row in rows:
         sender, counted = int(reading.selection.sender_index[row]), bool(reading.counted[row])
         value = float(reading.values[row]) if counted else None
         part = Part(
-            labels=labels,
+            labels=reading.selection.labels[row],
             sender=senders.names[sender],
             live=bool(senders.live[sender]),
             warming=bool(reading.warming[row]),

@@ -47,8 +47,10 @@ class Engine(Protocol):
     def answer(self, question: Question, at_ms: int) -> Answer:
         """Return the answer at `at_ms`; raises QueryError."""
 
-    def dissect(self, question: Question, at_ms: int) -> tuple[Answer, Callable[[], list[Part]]]:
-        """Return the answer at `at_ms` and what tells its parts in any thread."""
+    def dissect(
+        self, question: Question, at_ms: int, most: int | None = None
+    ) -> tuple[Answer, list[Part], int]:
+        """Return the answer at `at_ms`, its `most` largest parts, and how many are left out."""
 
 
 class HeardEngine:
@@ -62,10 +64,12 @@ class HeardEngine:
         """Return the engine's answer."""
         return self._heard(self._engine.answer(question, at_ms))
 
-    def dissect(self, question: Question, at_ms: int) -> tuple[Answer, Callable[[], list[Part]]]:
-        """Return the engine's answer and what tells its parts."""
-        answer, parts = self._engine.dissect(question, at_ms)
-        return self._heard(answer), parts
+    def dissect(
+        self, question: Question, at_ms: int, most: int | None = None
+    ) -> tuple[Answer, list[Part], int]:
+        """Return the engine's answer and its parts."""
+        answer, parts, left_out = self._engine.dissect(question, at_ms, most)
+        return self._heard(answer), parts, left_out
 
     def _heard(self, answer: Answer) -> Answer:
         if answer.name is not None and not answer.known:
@@ -105,23 +109,19 @@ def _problems_beside_target(
     return [problem for problem in trigger.problems if problem.key != QUERY_REF]
 
 
-def ask(asked: Asked, engine: Engine, *, at_ms: int, retention_ms: int) -> Outcome:
-    """Return what the scaler would tell at `at_ms`, settling left aside, and how it comes about."""
-    return begin(asked, engine, at_ms=at_ms, retention_ms=retention_ms)()
-
-
-def begin(asked: Asked, engine: Engine, *, at_ms: int, retention_ms: int) -> Callable[[], Outcome]:
-    """Ask, and return what yields the outcome; it may be called in any thread."""
-
-    def refuse(refused: Refused) -> Callable[[], Outcome]:
-        return lambda: Outcome(at_ms=at_ms, answer=None, parts=(), decision=refused)
-
+def ask(
+    asked: Asked, engine: Engine, *, at_ms: int, retention_ms: int, most: int | None = None
+) -> Outcome:
+    """Return what the scaler would tell at `at_ms`, settling left aside, and how it comes about: its `most` largest parts."""
     refused = refuse_metadata(asked.trigger, retention_ms=retention_ms)
     if refused is not None:
-        return refuse(refused)
+        return Outcome(at_ms=at_ms, answer=None, parts=(), decision=refused)
     try:
-        answer, parts = engine.dissect(asked.trigger.asked, at_ms)
+        answer, parts, left_out = engine.dissect(asked.trigger.asked, at_ms, most)
     except QueryError as error:
-        return refuse(Refused(refusal=Refusal.INVALID_ARGUMENT, text=str(error)))
+        refused = Refused(refusal=Refusal.INVALID_ARGUMENT, text=str(error))
+        return Outcome(at_ms=at_ms, answer=None, parts=(), decision=refused)
     decision = decide(asked.trigger, answer, at_ms=at_ms)
-    return lambda: Outcome(at_ms=at_ms, answer=answer, parts=tuple(parts()), decision=decision)
+    return Outcome(
+        at_ms=at_ms, answer=answer, parts=tuple(parts), decision=decision, left_out=left_out
+    )

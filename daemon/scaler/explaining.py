@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from heapq import nlargest
 from typing import Final
 
 from daemon.clock import Clock
-from daemon.scaler.asking import Asked, Engine, Outcome, begin, read_question
+from daemon.scaler.asking import Asked, Engine, Outcome, ask, read_question
 from daemon.scaler.decision import decide_settling
 from daemon.scaler.document import Json, build_outcome, warnings_about
 from daemon.scaler.keys import resolve
@@ -44,10 +43,13 @@ class Explainer:
         """
         asked = read_question(metadata, self._queries)
         at_ms = self._clock()
-        outcome = begin(asked, self._engine, at_ms=at_ms, retention_ms=self._retention_ms)
+        outcome = self._settling(
+            asked,
+            ask(asked, self._engine, at_ms=at_ms, retention_ms=self._retention_ms, most=MAX_SERIES),
+        )
         written = resolve(metadata, self._queries).written
         proper: dict[str, Json] = {key: value.text for key, value in written.items()}
-        return lambda: _document(asked, proper, self._settling(asked, outcome()))
+        return lambda: _document(asked, proper, outcome)
 
     def _settling(self, asked: Asked, outcome: Outcome) -> Outcome:
         left_ms = self._settled_at_ms - outcome.at_ms
@@ -61,12 +63,10 @@ class Explainer:
 
 
 def _document(asked: Asked, metadata: dict[str, Json], outcome: Outcome) -> dict[str, Json]:
-    parts = nlargest(MAX_SERIES, outcome.parts, key=lambda part: part.contribution)
-    shown = replace(outcome, parts=tuple(parts), left_out=len(outcome.parts) - len(parts))
     return {
         "at_ms": outcome.at_ms,
         "metadata": metadata,
-        **build_outcome(asked, shown),
-        "left_out": shown.left_out,
+        **build_outcome(asked, outcome),
+        "left_out": outcome.left_out,
         "warnings": list(warnings_about(asked, outcome.answer)),
     }
