@@ -117,6 +117,7 @@ class Collection:
         for one in series:
             others = [pair for pair in one.labels if pair[0] != SENDER]
             one.shown = tuple(sorted([*others, (SENDER, one.sender.name)]))
+            self.rows.shown[one.row] = one.shown
             self.index.add(one.row, one.shown)
 
     def _goes_on(self, row: int) -> bool:

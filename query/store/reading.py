@@ -43,13 +43,16 @@ class Matched:
 
 def describe(rows: Int64Array, table: RowTable, senders: SenderTable) -> Matched:
     """Return labels and senders of `rows`."""
-    numbers, index = np.unique(table.sender_number[rows], return_inverse=True)
+    of_row = table.sender_number[rows]
+    numbers = np.flatnonzero(np.bincount(of_row))
+    place = np.zeros(int(numbers.max(initial=0)) + 1, dtype=np.int64)
+    place[numbers] = np.arange(len(numbers))
     return Matched(
         rows=rows,
-        labels=tuple([series.shown for row in rows.tolist() if (series := table.at(row))]),
+        labels=tuple(table.shown[rows].tolist()),
         sender_numbers=numbers,
         sender_names=tuple([senders.at(number).name for number in numbers.tolist()]),
-        sender_index=index.astype(np.int64),
+        sender_index=place[of_row],
         has_counters=bool(table.is_counter[rows].any()),
     )
 

@@ -61,6 +61,8 @@ class RowTable:
         """For the sum of a distribution the row of its count, else NO_ROW."""
         self.sender_number = np.zeros(0, dtype=np.int64)
         """NO_ROW where the row is free."""
+        self.shown = np.empty(0, dtype=np.object_)
+        """What questions see as the labels of a series, None where the row is free."""
         self.shared = np.zeros(0, dtype=np.bool_)
         """Whether another sender's series has the same labels."""
 
@@ -90,6 +92,7 @@ class RowTable:
             self._reserve(row + 1)
         self._rings.open(row)
         series = self._series[row] = Series(sender, labels, row)
+        self.shown[row] = labels
         self.gate_ms[row] = LOOK_FIRST
         self.last_value[row] = -np.inf
         self.start_ms[row] = NO_TIME
@@ -106,7 +109,7 @@ class RowTable:
         """Free the rows of `series`."""
         self._rings.close(np.array([one.row for one in series], dtype=np.int64))
         for one in series:
-            self._series[one.row] = None
+            self._series[one.row] = self.shown[one.row] = None
             self.sender_number[one.row] = NO_ROW
             self._free.append(one.row)
             one.sender.series_count -= 1
@@ -138,3 +141,4 @@ class RowTable:
         self.count_row = resized(self.count_row, rows)
         self.sender_number = resized(self.sender_number, rows)
         self.shared = resized(self.shared, rows)
+        self.shown = resized(self.shown, rows)
