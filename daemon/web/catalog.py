@@ -13,6 +13,7 @@ from daemon.web.formatting import format_labels
 from daemon.web.metadata import Family
 from daemon.web.parameters import MAX_TIME_MS, Parameters, shortened
 from daemon.web.prometheus import api_route
+from query.evaluate.shares import different, sorted_rows
 from query.labels import Labels, Matcher
 
 _HERE_LABEL_SETS = 2_000
@@ -60,12 +61,13 @@ class CatalogApi:
         found = self._found(parameters, required=True)
 
         def render() -> Reply:
-            different = sorted(set(found))
-            shown = different[:limit] if limit else different
-            texts = ",".join([format_labels(labels) for labels in shown])
+            labels = list(different(found))
+            rows = sorted_rows(labels)
+            shown = rows[:limit] if limit else rows
+            texts = ",".join([format_labels(labels[row]) for row in shown])
             return Reply(
                 data=[f"[{texts}]".encode(errors="replace")],
-                warnings=(TRUNCATED,) if len(shown) < len(different) else (),
+                warnings=(TRUNCATED,) if len(shown) < len(rows) else (),
             )
 
         return await self._here_or_there(found, render)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from query.evaluate.shares import different
 from query.labels import Labels
 from query.queryable import Float64Array, Int64Array, Selection, is_stale
 
@@ -17,7 +18,7 @@ def join_senders(selection: Selection) -> Selection:
     A joined row belongs to the sender that began last. A stale marker that the earlier sender left after the later one
     had begun ends nothing. Without equal labels the selection itself is returned.
     """
-    if len(set(selection.labels)) == len(selection.labels):
+    if len(different(selection.labels)) == len(selection.labels):
         return selection
     group = number_labels(selection.labels)
     firsts = np.unique(group, return_index=True)[1]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import TypeVar, cast, overload
 
+from query.evaluate.shares import different
 from query.labels import METRIC_NAME, Labels
 
 T = TypeVar("T")
@@ -105,7 +106,7 @@ class LabelWork:
     def _all_different(self, labels: Sequence[Labels]) -> bool:
         if isinstance(labels, NamelessLabels) and self.one_name(labels.base):
             return self.all_different(labels.base)
-        return len(set(labels)) == len(labels)
+        return len(different(list(labels))) == len(labels)
 
     def _add(
         self,

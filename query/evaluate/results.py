@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from query.evaluate.context import Argument, Context
 from query.evaluate.samples import Range
+from query.evaluate.shares import sorted_rows
 from query.evaluate.stepped import StepScalar, StepVector
 from query.labels import Labels
 from query.queryable import Float64Array, Int64Array
@@ -117,8 +118,7 @@ def _sorted_rows(context: Context, labels: Sequence[Labels]) -> IndexArray:
     """Return the rows in the order of their labels."""
 
     def compute() -> IndexArray:
-        listed = list(labels)
-        return np.array(sorted(range(len(listed)), key=listed.__getitem__), dtype=np.intp)
+        return np.array(sorted_rows(list(labels)), dtype=np.intp)
 
     return context.labels.remember(labels, "sorted", compute)
 
