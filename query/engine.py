@@ -63,11 +63,14 @@ class PreparedQuery:
         evaluator: Evaluator,
         *,
         samples: int,
+        series: int,
         is_range: bool,
     ) -> None:
         self.expr = expr
         self.samples = samples
         """How many samples were read."""
+        self.series = series
+        """Of how many series, those counted twice that two selectors select."""
         self._context = context
         self._evaluator = evaluator
         self._is_range = is_range
@@ -190,6 +193,7 @@ class PromEngine:
             context,
             Evaluator(selections, times),
             samples=samples,
+            series=sum(len(one.labels) for one in selections.values()),
             is_range=step_ms is not None,
         )
 

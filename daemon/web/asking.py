@@ -35,6 +35,8 @@ TRUNCATED = "results truncated due to limit"
 
 _VALUES_A_SAMPLE = 8
 """A value of a range query costs about what eight samples cost to read."""
+_SAMPLES_A_SERIES = 50
+"""Work on labels, sorting and rendering cost as much a series as reading so many samples."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +202,7 @@ class Asking:
         return _Doubt(left_ms, warming)
 
     def _is_small(self, prepared: PreparedQuery, steps: int) -> bool:
-        weight = prepared.samples
+        weight = prepared.samples + prepared.series * _SAMPLES_A_SERIES
         if steps > 1:
             weight += prepared.samples * steps // _VALUES_A_SAMPLE
         if weight > self._settings.max_inline_samples:

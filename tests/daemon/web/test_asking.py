@@ -50,7 +50,7 @@ def first_value(reply: Reply) -> object:
 
 @pytest.fixture
 def bench() -> Iterator[Bench]:
-    """Ten samples a series: an instant query reads 3, a range 30 and goes to the worker."""
+    """Ten samples a series: an instant query weighs 153 samples, a range 180 and goes to the worker."""
     series: dict[Labels, list[tuple[int, float]]] = {
         (("__name__", "x"), ("n", str(n))): [(at_ms, 1.0) for at_ms in range(5000, 55_000, 5000)]
         for n in range(3)
@@ -60,7 +60,7 @@ def bench() -> Iterator[Bench]:
         timeout_s=10.0,
         max_samples=100_000,
         max_concurrency=2,
-        max_inline_samples=10,
+        max_inline_samples=160,
     )
     asked: list[str] = []
     with ThreadPoolExecutor(max_workers=1) as worker:
@@ -156,3 +156,26 @@ async def test_syntax(bench: Bench) -> None:
     """A text that is no query is refused before anything is read."""
     with pytest.raises(QuerySyntaxError):
         await bench.asking.instant("sum(", AT_MS, Wish())
+
+
+async def test_many_series_go_to_the_worker() -> None:
+    """Labels are work too: the newest samples of many series are few, sorting them is not."""
+    series: dict[Labels, list[tuple[int, float]]] = {
+        (("__name__", "x"), ("n", str(n))): [(55_000, 1.0)] for n in range(300)
+    }
+    settings = AskingSettings(
+        lookback_ms=300_000,
+        timeout_s=10.0,
+        max_samples=100_000,
+        max_concurrency=2,
+        max_inline_samples=10_000,
+    )
+    with ThreadPoolExecutor(max_workers=1) as worker:
+        asking = Asking(store_with(series), settings, worker, lambda: AT_MS, asked=[].append)
+        bench = Bench(asking, worker, [])
+        bench.occupy()
+        large = asyncio.create_task(bench.ask("count(x)"))
+        few = await bench.ask('count(x{n="7"})')
+        assert (few, large.done()) == ("1", False)
+        bench.idle.set()
+        assert await large == "300"
