@@ -51,6 +51,20 @@ class Intake:
             for part in self._rounds(where, times_ms, values)
         )
 
+    def append_one(self, at_ms: int, row: int, time_ms: int, value: float) -> bool:
+        """Store one sample if nothing about it needs a second look; return whether it was stored, as `append` would."""
+        table = self._rows
+        if (
+            row == NO_ROW
+            or not table.gate_ms[row] < time_ms <= at_ms + MAX_FUTURE_MS
+            or value < table.last_value[row]
+            or not self._rings.push_one(row, time_ms, value, self._keep_after_ms(at_ms))
+        ):
+            return False
+        table.gate_ms[row] = time_ms
+        table.last_value[row] = value
+        return True
+
     def _refuse(self, sender: Sender, rows: Rows, ahead: BoolArray) -> BoolArray:
         """Count what cannot be stored; return what can."""
         gone: BoolArray = rows == NO_ROW
@@ -100,10 +114,12 @@ class Intake:
         self._rows.last_value[rows] = values
 
     def _write(self, at_ms: int, rows: Rows, times_ms: Int64Array, values: Float64Array) -> None:
-        keep_after_ms = at_ms - self._retention_ms if self._retention_ms else NO_TIME
-        lost = self._rings.push(rows, times_ms, values, keep_after_ms)
+        lost = self._rings.push(rows, times_ms, values, self._keep_after_ms(at_ms))
         if lost:
             self._counters["overwritten"] += lost
+
+    def _keep_after_ms(self, at_ms: int) -> int:
+        return at_ms - self._retention_ms if self._retention_ms else NO_TIME
 
     def _sort_out(
         self, sender: Sender, at_ms: int, rows: Rows, times_ms: Int64Array, values: Float64Array

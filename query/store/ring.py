@@ -121,6 +121,17 @@ class Rings:
         self._written[rows] = written
         return lost
 
+    def push_one(self, row: int, time_ms: int, value: float, keep_after_ms: int) -> bool:
+        """Append one sample as `push` would; return False, and do nothing, if the ring would have to move up."""
+        written, mask = int(self._written[row]), int(self._mask[row])
+        at = int(self._base[row]) + (written & mask)
+        if written > mask and self._times[at] > keep_after_ms:
+            return False
+        self._times[at] = time_ms
+        self._values[at] = value
+        self._written[row] = written + 1
+        return True
+
     def move_newest_back(self, row: int, before_ms: int) -> int:
         """Move the newest sample to 1 ms after the one before it, if that is earlier than `before_ms`.
 

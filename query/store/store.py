@@ -177,7 +177,11 @@ class Store:
         if known.clock_offset_ms:
             times += known.clock_offset_ms
         self._senders.known_until_ms[known.number] = known.known_until_ms
-        stored = self._intake.append(known, at_ms, rows, times, numbers)
+        # What a filter leaves is mostly one series: arrays of one element cost more than what is in them.
+        if len(rows) == 1 and self._intake.append_one(at_ms, rows[0], int(times[0]), values[0]):
+            stored = 1
+        else:
+            stored = self._intake.append(known, at_ms, rows, times, numbers)
         self.counters["stored"] += stored
         return stored
 

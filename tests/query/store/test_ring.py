@@ -161,3 +161,18 @@ def test_the_newest_sample_of_nothing() -> None:
     """A range long before all samples holds none."""
     samples = filled([40, 0]).read_newest(np.array([0, 1]), -20, -10)
     assert samples.counts.tolist() == [0, 0]
+
+
+def test_one_sample_is_appended_as_many_are() -> None:
+    """`push_one` does what `push` does with one row, and leaves a ring that must move up to it."""
+    one, many = filled([0]), filled([0])
+    for step in range(40):
+        time_ms, value, keep_after_ms = step * 1_000, float(step), (step - 20) * 1_000
+        if not one.push_one(0, time_ms, value, keep_after_ms):
+            assert step == 16
+            one.push(np.array([0]), np.array([time_ms]), np.array([value]), keep_after_ms)
+        many.push(np.array([0]), np.array([time_ms]), np.array([value]), keep_after_ms)
+    rows = np.array([0])
+    assert [part.tolist() for part in one.read(rows, -1, 40_000)] == [
+        part.tolist() for part in many.read(rows, -1, 40_000)
+    ]
