@@ -217,7 +217,7 @@ class Windows:
         series, times_ms, values = message.series, message.times_ms, message.values
         for key, time_unix_nano, value, total in encoded.rows():
             pair = rows.get(key)
-            if pair is None or not _is_alive(pair):
+            if pair is None or not pair[0].alive or (pair[1] is not None and not pair[1].alive):
                 attributes, start_unix_nano = encoded.describe(key)
                 pair = self._pair(message, known, resource, attributes, start_unix_nano)
                 if pair is None:
@@ -230,11 +230,11 @@ class Windows:
                         rows.clear()
                     self._remembered += key not in rows
                     rows[key] = pair
-            time_ms, (first, second) = time_unix_nano // _NANOS_PER_MS, pair
-            series.append(first)
+            time_ms = time_unix_nano // _NANOS_PER_MS
+            series.append(pair[0])
             times_ms.append(time_ms)
             values.append(value)
-            if total is not None and second is not None:
+            if total is not None and (second := pair[1]) is not None:
                 series.append(second)
                 times_ms.append(time_ms)
                 values.append(total)
@@ -320,10 +320,6 @@ class Windows:
             count_of=count_of,
             source=source,
         )
-
-
-def _is_alive(pair: tuple[Series, Series | None]) -> bool:
-    return pair[0].alive and (pair[1] is None or pair[1].alive)
 
 
 def source_of(name: str, attributes: Attributes) -> int:
