@@ -171,8 +171,9 @@ async def test_many_series_go_to_the_worker() -> None:
         max_inline_samples=10_000,
     )
     with ThreadPoolExecutor(max_workers=1) as worker:
-        asking = Asking(store_with(series), settings, worker, lambda: AT_MS, asked=[].append)
-        bench = Bench(asking, worker, [])
+        names: list[str] = []
+        asking = Asking(store_with(series), settings, worker, lambda: AT_MS, asked=names.append)
+        bench = Bench(asking, worker, names)
         bench.occupy()
         large = asyncio.create_task(bench.ask("count(x)"))
         few = await bench.ask('count(x{n="7"})')
