@@ -18,6 +18,7 @@ from receivers.consumer import Batch, Count, Sender
 from receivers.model import (
     AnyValue,
     Attributes,
+    EncodedPoints,
     HistogramDataPoint,
     Metric,
     MetricHeader,
@@ -177,10 +178,10 @@ class Windows:
         if known.is_distribution and self._wants_buckets(known.name):
             message.names.add(known.name + BUCKET_SUFFIX)
             self._decoded(message, known, resource, metric)
-        elif metric.encoded is None:
+        elif (encoded := metric.encoded) is None:
             self._decoded(message, known, resource, metric)
         else:
-            self._encoded(message, known, resource, metric)
+            self._encoded(message, known, resource, encoded)
 
     def _describe(self, header: MetricHeader) -> _MetricMemo | None:
         if header.type is MetricType.NONE or not header.name:
@@ -208,11 +209,9 @@ class Windows:
         return self._buckets is HistogramBuckets.ALWAYS
 
     def _encoded(
-        self, message: _Message, known: _MetricMemo, resource: Resource, metric: Metric
+        self, message: _Message, known: _MetricMemo, resource: Resource, encoded: EncodedPoints
     ) -> None:
         """Read values off the wire; attributes are decoded only for a time series not seen before."""
-        encoded = metric.encoded
-        assert encoded is not None  # noqa: S101 the caller looked; tells the type checker
         rows = known.rows
         series, times_ms, values = message.series, message.times_ms, message.values
         for key, time_unix_nano, value, total in encoded.rows():
