@@ -54,10 +54,6 @@ class LoadedConfig:
     marks: Marks
     warnings: tuple[str, ...] = ()
 
-    def invalid(self, errors: Iterable[ConfigError]) -> InvalidConfigurationError:
-        """Return mistakes that building the components brought to light as one error, with positions."""
-        return InvalidConfigurationError(_render(self.marks, errors))
-
 
 def load_config(
     source: Path | str | None, environ: Mapping[str, str], *, judge: Judge = no_objection

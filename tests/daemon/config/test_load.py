@@ -156,10 +156,14 @@ def test_positions_in_helm_values() -> None:
 
 def test_invalid() -> None:
     """What building components brings to light gets its place in the file, inside a condition too."""
-    loaded = load_config(CASES / "walk-through.good.yaml", {})
-    path = ("processors", "filter/dapr", "metrics", "metric", 0)
-    error = loaded.invalid([ConfigError(path, "unknown name", 55)])
-    assert [line.rpartition("walk-through.good.yaml")[2] for line in error.lines] == [
+
+    def judge(component_id: str, *_: object) -> list[ConfigError]:
+        wrong = ConfigError(("metrics", "metric", 0), "unknown name", 55)
+        return [wrong] if component_id == "filter/dapr" else []
+
+    with pytest.raises(InvalidConfigurationError) as caught:
+        load_config(CASES / "walk-through.good.yaml", {}, judge=judge)
+    assert [line.rpartition("walk-through.good.yaml")[2] for line in caught.value.lines] == [
         ":8:15: processors.filter/dapr.metrics.metric[0]: unknown name"
     ]
 
