@@ -255,7 +255,7 @@ def _run(args: argparse.Namespace) -> int:
     leave_out_unused()
     import asyncio  # noqa: PLC0415
 
-    from daemon.app import run  # noqa: PLC0415
+    from daemon.process import run  # noqa: PLC0415
 
     asyncio.run(run(loaded))
     return OK

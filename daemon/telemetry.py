@@ -156,6 +156,7 @@ class SelfMetrics(Collector):
 
     def __init__(self) -> None:
         self._families: dict[str, _Family] = {}
+        self._counters: dict[tuple[object, ...], Counters] = {}
         self._registry = CollectorRegistry()
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
@@ -167,9 +168,15 @@ class SelfMetrics(Collector):
     def counters(
         self, name: str, documentation: str, *, label: str = "reason", **labels: str
     ) -> Counters:
-        """Return counters shown as `name_total{label="<reason>", <labels>}`, each from its first count on."""
-        counters = Counters()
-        self.mapping(name, documentation, lambda: counters.values, label=label, **labels)
+        """Return counters shown as `name_total{label="<reason>", <labels>}`, each from its first count on.
+
+        The same ones for the same name and labels: a part that is built anew goes on counting.
+        """
+        key = (name, label, *labels.items())
+        counters = self._counters.get(key)
+        if counters is None:
+            counters = self._counters[key] = Counters()
+            self.mapping(name, documentation, lambda: counters.values, label=label, **labels)
         return counters
 
     def mapping(

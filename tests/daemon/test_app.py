@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import structlog
 
-from daemon.app import NOTICES_A_MINUTE
+from daemon.notices import NOTICES_A_MINUTE
 from tests.support.opencensus_messages import ci, node, request
 from tests.support.running_app import running_app
 
