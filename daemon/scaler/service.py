@@ -19,7 +19,7 @@ from daemon.scaler.answers import Answers, AnswerSettings, Engine, Ref, make_ref
 from daemon.scaler.decision import Refusal, Refused, Told, target_numbers, value_numbers
 from daemon.scaler.keys import MetadataError
 from daemon.scaler.subscriptions import Subscriptions
-from receivers.opencensus.listening import ListenError, listen
+from receivers.listening import ListenError, listen
 
 SLOW_TICK_S: Final = 0.25
 """How often subscriptions are looked through for those that saw no evaluation for long."""

@@ -7,8 +7,6 @@ counted by its `Refusal` and the stream goes on.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import urllib.parse
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,10 +14,11 @@ from typing import Any
 import grpc
 import structlog
 
+from receivers.addresses import peer_address
 from receivers.consumer import Clock, Consumer, Count, Presence, Sender
 from receivers.errors import ConsumeError, DecodeError
+from receivers.listening import listen
 from receivers.opencensus.decode import Decoder
-from receivers.opencensus.listening import listen
 from receivers.opencensus.refusals import Refusal
 from receivers.opencensus.stream import FirstMessageError, StreamState
 
@@ -222,17 +221,3 @@ class OpenCensusServer:
 async def _discard(context: Context) -> None:
     while await context.read() is not grpc.aio.EOF:
         pass
-
-
-def peer_address(peer: str) -> str:
-    """Return the IP address, without port, of a gRPC peer such as "ipv4:10.0.0.1:4711" or "ipv6:%5B::1%5D:4711"."""
-    scheme, _, rest = urllib.parse.unquote(peer).partition(":")
-    if scheme not in {"ipv4", "ipv6"}:
-        return peer
-    host = rest.rpartition(":")[0].strip("[]")
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return str(mapped or address)

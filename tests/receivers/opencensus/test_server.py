@@ -14,7 +14,6 @@ import pytest
 
 from receivers.consumer import Batch
 from receivers.errors import ConsumeError
-from receivers.opencensus.server import peer_address
 from tests.receivers.opencensus.reading import metrics_of, read_rows
 from tests.receivers.opencensus.running import UNIT_S, Running, running
 from tests.support.consumers import ErrorConsumer, NopConsumer
@@ -448,19 +447,3 @@ async def test_consumer_is_exchanged(oc: Running) -> None:
     await call.write(report(2))
     await oc.until(lambda: len(other.taken) == 1)
     assert len(oc.sink.batches) == 1
-
-
-PEERS = [
-    ("ipv4:10.1.2.3:4711", "10.1.2.3"),
-    ("ipv6:%5B::1%5D:4711", "::1"),
-    ("ipv6:[::ffff:10.1.2.3]:4711", "10.1.2.3"),
-    ("ipv6:%5Bfe80::1%25eth0%5D:4711", "fe80::1%eth0"),
-    ("ipv4:what:1", "what"),
-    ("unix:/run/x.sock", "unix:/run/x.sock"),
-]
-
-
-@pytest.mark.parametrize(("peer", "expected"), PEERS)
-def test_peer_address(peer: str, expected: str) -> None:
-    """The address without port, IPv4 as IPv4."""
-    assert peer_address(peer) == expected

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import grpc
 import pytest
 
-from receivers.opencensus import listening
-from receivers.opencensus.listening import ListenError
+from receivers import listening
+from receivers.listening import ListenError
 from tests.receivers.opencensus.running import UNIT_S, running
 
 pytestmark = pytest.mark.integration

@@ -1,4 +1,4 @@
-"""Opening the receiver's port: dual stack, patient with a port that is taken for a moment, clear when it stays so."""
+"""Opening a receiver's port: dual stack, patient with a port that is taken for a moment, clear when it stays so."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 from receivers.errors import ReceiverError
 
 _RETRY_EVERY_S = 0.25
+_ANY_HOST = frozenset({"", "::"})
 _NO_IPV6 = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT})
 
 
@@ -56,6 +57,34 @@ async def listen(server: Any, endpoint: str, retry_for_s: float) -> int:
         await asyncio.sleep(_RETRY_EVERY_S)
 
 
+def listening_socket(endpoint: str) -> socket.socket:
+    """Return a socket that listens at `endpoint`; the IPv4 wildcard stands in for the other where IPv6 is off.
+
+    Raises:
+        ListenError: it cannot be opened.
+    """
+    host, _, port = endpoint.rpartition(":")
+    host = host.strip("[]")
+    try:
+        if host not in _ANY_HOST:
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            return socket.create_server((host, int(port)), family=family)
+        if socket.has_dualstack_ipv6():
+            return socket.create_server(
+                ("", int(port)), family=socket.AF_INET6, dualstack_ipv6=True
+            )
+        return socket.create_server(("", int(port)))
+    except OSError as error:
+        raise ListenError(endpoint, _plain(error)) from error
+
+
+def _plain(error: OSError) -> OSError:
+    """Return the error in the system's own words: Python's name the address once more."""
+    if error.errno is None or error.errno not in errno.errorcode:
+        return error
+    return OSError(error.errno, os.strerror(error.errno))
+
+
 def _add(server: Any, address: str) -> int:
     try:
         port: int = server.add_insecure_port(address)
@@ -71,7 +100,7 @@ async def _usable_address(host: str, port: int) -> str:
     Raises:
         OSError: it cannot be bound, and why, which grpc would not tell.
     """
-    if host in {"", "::"}:
+    if host in _ANY_HOST:
         try:
             _try_bind(socket.AF_INET6, ("::", port))
         except OSError as error:
