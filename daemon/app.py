@@ -14,7 +14,7 @@ import structlog
 from daemon.clock import Clock, Sleep, system_clock
 from daemon.components.administration import administer
 from daemon.components.exporters import build_exporter
-from daemon.components.extensions import build_extension, settling_ms
+from daemon.components.extensions import become_ready, build_extension, settling_ms
 from daemon.components.part import Part, Runtime
 from daemon.components.receivers import build_receiver
 from daemon.config.changes import restart_needed
@@ -27,6 +27,7 @@ from daemon.pipeline import Outlet, build_pipelines
 from daemon.processors.build import ProcessorSettings
 from daemon.reloading import Read, Reloading
 from daemon.scaler.service import KedaScaler
+from daemon.snapshot.extension import Snapshot
 from daemon.telemetry import SelfMetrics, set_log_level, supervise
 from daemon.web.metrics import MetricsPage
 from query.scaling import Engine
@@ -86,6 +87,8 @@ class App:
             store=self.store,
             engine=self.engine,
             windows=self.windows,
+            held=lambda: self._scaler.answers.held() if self._scaler is not None else {},
+            loaded=lambda loaded: become_ready(self._extensions.values(), loaded),
             administration=administer(self.reloading) if read is not None else None,
             missing=self._missing,
             details=self.reloading.details,
@@ -221,7 +224,8 @@ class App:
         endpoint = config.service.telemetry.metrics.endpoint
         if endpoint is not None:
             parts["telemetry"] = MetricsPage(endpoint, self.metrics)
-        return parts
+        # Those who ask are answered, that nothing is ready, before a snapshot is loaded (keda.md 1.10).
+        return dict(sorted(parts.items(), key=lambda part: isinstance(part[1], Snapshot)))
 
     def _senders_out(self) -> dict[str, Part]:
         return {name: one for name, one in self._exporters.items() if isinstance(one, Part)}

@@ -112,9 +112,10 @@ def test_ports() -> None:
     config = default_config()
     endpoints = {
         "receivers.opencensus.endpoint": opencensus().endpoint,
-        "extensions.keda_scaler.endpoint": config.extensions["keda_scaler"].endpoint,
-        "extensions.http_api.endpoint": config.extensions["http_api"].endpoint,
-        "extensions.health_check.endpoint": config.extensions["health_check"].endpoint,
+        **{
+            f"extensions.{name}.endpoint": getattr(one, "endpoint", "")
+            for name, one in config.extensions.items()
+        },
         "service.telemetry.metrics": config.service.telemetry.metrics.endpoint,
     }
     shown = {setting.strip("`"): f"[::]:{port}" for port, _, setting in table("port ")}

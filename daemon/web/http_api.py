@@ -79,6 +79,7 @@ class HttpApi:
             max_inline_samples=config.max_inline_samples,
             settle_for_ms=settle_for_ms,
         )
+        self._explainer = explainer
         self.asking = Asking(store, settings, self._worker, clock, asked=asked)
         status = StatusApi(
             self.asking,
@@ -109,6 +110,11 @@ class HttpApi:
             allowed_origins=config.cors.allowed_origins,
             count=count,
         )
+
+    def settled(self) -> None:
+        """Answer as after settling: what was remembered before the start is there."""
+        self.asking.settled()
+        self._explainer.settled()
 
     async def start(self) -> int:
         """Listen and return the port.
