@@ -97,7 +97,8 @@ class App:
         self._extensions: dict[str, Part] = {}
         self._receivers: dict[str, Part] = {}
         self._timer: asyncio.Task[None] | None = None
-        self._ready = False
+        self._lacks = ["listening"]
+        """What keeps it from being ready."""
         self._task_failures = self.metrics.counters(
             "tallyd_task_failures", "Tasks that failed and were begun again", label="task"
         )
@@ -128,7 +129,7 @@ class App:
         self._timer = asyncio.create_task(
             supervise("tick", self._tick, count=self._task_failures, sleep=self._sleep)
         )
-        self._ready = True
+        self._lacks = []
         if self._scaler is not None and settling_ms(self._runtime, self._scaler):
             settled_at_s = (self._scaler.answers.settled_at_ms or 0) / 1000
             until = datetime.fromtimestamp(settled_at_s, UTC).isoformat(timespec="seconds")
@@ -136,7 +137,9 @@ class App:
 
     async def stop(self) -> None:
         """End streams with OK and close every port: receivers, exporters, extensions; safe twice and before `start`."""
-        self._ready = False
+        self._lacks = ["draining"]
+        if self._scaler is not None:
+            self._scaler.drain()  # KEDA's streams end with OK at once, its calls are answered to the last (keda.md 1.9)
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
@@ -241,7 +244,7 @@ class App:
             self._scaler.on_append(names)
 
     def _missing(self) -> list[str]:
-        return [] if self._ready else ["listening"]
+        return self._lacks
 
     async def _tick(self) -> None:
         before_ms = self._clock()
