@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator
-
 from daemon.config.fields import DurationMs, rejected, shown
+from daemon.config.markers import AfterValidator, BeforeValidator
 
 _LEAST_INTERVAL_MS = 1_000
 
