@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import NoReturn
 
 from receivers.errors import DecodeError
@@ -10,6 +11,9 @@ from receivers.otlp.json_fields import REQUEST, FieldType, MessageType
 from receivers.otlp.json_scalars import WrongValueError, varint
 
 _WHAT = "OTLP/JSON request"
+_ESCAPE = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
+)
 _MAX_SHOWN = 60
 """Characters of a wrong value in an error."""
 
@@ -25,7 +29,7 @@ def transcode_json(body: bytes) -> bytes:
     try:
         # Pairs instead of dicts: the order of members decides between those of a oneof. Lists stay lists.
         document = json.loads(
-            body.decode(errors="surrogateescape"),
+            _replace_halves(body.decode(errors="surrogateescape")),
             object_pairs_hook=tuple,
             parse_constant=_refuse_constant,
         )
@@ -39,6 +43,13 @@ def transcode_json(body: bytes) -> bytes:
         raise DecodeError(_WHAT, "nested too deep") from error
     except ValueError as error:
         raise DecodeError(_WHAT, f"not JSON: {error}") from error
+
+
+def _replace_halves(text: str) -> str:
+    r"""Return a document with U+FFFD for every `\ud83d` that is no half of a pair, as other readers of JSON have it."""
+    if "\\ud" not in text and "\\uD" not in text:
+        return text
+    return _ESCAPE.sub(lambda found: "\ufffd" if found["half"] else found[0], text)
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -66,7 +77,8 @@ def _encode_message(message: MessageType | None, document: object) -> bytes:
         except WrongValueError as error:
             error.path.append(f".{name}")
             raise
-    return b"".join(parts.values())
+    # In order of their numbers, as other encoders write: that form is read quickest.
+    return b"".join([parts[slot] for slot in sorted(parts)] if len(parts) > 1 else parts.values())
 
 
 def _encode_list(field: FieldType, values: object) -> bytes:

@@ -22,8 +22,6 @@ _EIGHT_BYTES = frozenset(
 )
 _VARINT, _FIXED64, _LENGTH = 0, 1, 2
 """Wire types."""
-_ONEOF = 1 << 20
-"""Above every field's number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +29,7 @@ class FieldType:
     """One field; exactly one of `message` and `encode` is set."""
 
     slot: int
-    """The field's number, or one number for all members of a oneof: what comes last in a document counts."""
+    """The field's number, or the lowest of its oneof: what comes last in a document takes it."""
     tag: bytes
     is_repeated: bool
     message: MessageType | None = None
@@ -57,7 +55,7 @@ def _build_field(one: Descriptor, known: dict[str, MessageType]) -> FieldType:
     is_message = one.type == one.TYPE_MESSAGE
     oneof = one.containing_oneof
     return FieldType(
-        slot=one.number if oneof is None else _ONEOF + oneof.index,
+        slot=one.number if oneof is None else min(member.number for member in oneof.fields),
         tag=varint(one.number << 3 | _wire_type(one)),
         is_repeated=one.is_repeated,
         message=_build_message(one.message_type, known) if is_message else None,

@@ -124,23 +124,9 @@ def _encode_string(value: object) -> bytes:
         return b"\0"
     if not isinstance(value, str):
         raise WrongValueError("a text", value)
-    try:
-        raw = value.encode()
-    except UnicodeEncodeError:
-        raw = _encode_surrogates(value)
+    # Bytes that were no UTF-8 stay as they came.
+    raw = value.encode(errors="surrogateescape")
     return varint(len(raw)) + raw
-
-
-def _encode_surrogates(text: str) -> bytes:
-    r"""Return a text as UTF-8: halves of a pair (`\ud83d`) become U+FFFD, bytes that were no UTF-8 stay as they came."""
-    return b"".join(
-        bytes((ord(one) - 0xDC00,))
-        if "\udc80" <= one <= "\udcff"
-        else "\ufffd".encode()
-        if "\ud800" <= one <= "\udfff"
-        else one.encode()
-        for one in text
-    )
 
 
 def _encode_bytes(value: object) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 from receivers.consumer import Count
@@ -14,13 +13,14 @@ from receivers.model import (
     EncodedRow,
     Exemplar,
     Metric,
-    MetricHeader,
     MetricType,
-    Temporality,
 )
 from receivers.otlp import schema
 from receivers.otlp.attributes import decode_attributes
-from receivers.otlp.points import Frame, Kind, number_of
+from receivers.otlp.cache import Cache
+from receivers.otlp.headers import Layout
+from receivers.otlp.plain_points import Rows
+from receivers.otlp.points import KINDS, Frame, Kind, number_of
 from receivers.otlp.refusals import Refusal, RefusedError
 from receivers.otlp.request import Rejections
 
@@ -28,7 +28,6 @@ MAX_POINTS = 200_000
 """Of one metric in one request: as many as the store holds series by default."""
 MAX_KNOWN_ATTRIBUTES = 200_000
 """Of one receiver; the windows in front of the store share these bytes."""
-MAX_KNOWN_ATTRIBUTES_BYTES = 4096
 
 # Any: message objects; protobuf ships no types.
 Message = Any
@@ -36,57 +35,41 @@ Message = Any
 Key = tuple[int, bytes]
 """A time series of a metric: its start time (0 where none is told, or where it does not matter) and its attributes."""
 
+_POINT = b"\x0a"
+"""The first field as it begins on the wire."""
+_LONG = 0x80
+"""From this on a length takes a further byte."""
 _new_row = tuple.__new__
 """Makes an `EncodedRow` in half the time of its own constructor, which is a Python function."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Layout:
-    """What a metric's header says of its points; `refusal` where all of them are bad."""
-
-    header: MetricHeader
-    kind: Kind
-    refusal: Refusal | None
-
-    @property
-    def keeps_start(self) -> bool:
-        """Whether the start time is part of a series' key: a gauge has none to speak of, a delta's moves on."""
-        return self.kind.type is not MetricType.GAUGE and (
-            self.header.temporality is not Temporality.DELTA
-        )
 
 
 class PointReader:
     """What reading points needs besides them; remembers attributes that were found to be good, by their bytes."""
 
-    __slots__ = ("_known", "count", "max_attributes")
+    __slots__ = ("count", "known", "max_attributes")
 
     def __init__(self, count: Count, max_attributes: int) -> None:
         self.count = count
         self.max_attributes = max_attributes
-        self._known: dict[schema.MessageClass, dict[bytes, bytes]] = {}
-
-    def known(self, kind: Kind) -> dict[bytes, bytes]:
-        """Return the attributes of such points that are known to be good: keys share the bytes."""
-        return self._known.setdefault(kind.attributes, {})
+        self.known: dict[schema.MessageClass, Cache[bytes, bytes]] = {
+            kind.attributes: Cache(MAX_KNOWN_ATTRIBUTES, count) for kind in KINDS.values()
+        }
+        """The attributes of each kind of points that are known to be good: keys share the bytes."""
 
     def learn(self, kind: Kind, raws: Sequence[bytes]) -> bytes | Refusal:
         """Return the KeyValue messages in `raws` as one, or why they are bad."""
         if len(raws) > self.max_attributes:
             return Refusal.TOO_MANY_ATTRIBUTES
         joined: bytes = kind.attributes(attributes=raws).SerializeToString()
-        known = self.known(kind)
-        if joined in known:
-            return known[joined]
+        cache = self.known[kind.attributes]
+        known = cache.get(joined)
+        if known is not None:
+            return known
         try:
             decode_attributes(raws, self.max_attributes)
         except RefusedError as error:
             return error.refusal
-        if len(joined) <= MAX_KNOWN_ATTRIBUTES_BYTES:
-            if len(known) >= MAX_KNOWN_ATTRIBUTES:
-                known.clear()
-                self.count(Refusal.CACHE_CLEARED, 1)
-            known[joined] = joined
+        cache.put(joined, joined, len(joined))
         return joined
 
     def describe(self, kind: Kind, attributes: bytes) -> dict[str, AnyValue]:
@@ -137,39 +120,85 @@ class Reading:
 class WireMetric(Metric):
     """A metric as it arrived, its own `EncodedPoints`: what nobody reads costs one object."""
 
-    __slots__ = ("_layout", "_raws", "_reading", "_told")
+    __slots__ = ("_data", "_layout", "_reading", "_told")
 
-    def __init__(self, layout: Layout, reading: Reading, raws: Sequence[bytes]) -> None:
+    def __init__(self, layout: Layout, reading: Reading, data: bytes) -> None:
         # Metric's own would take as long again.
         self.header = layout.header
-        self._data_points: list[DataPoint] | None = None
-        self._encoded: EncodedPoints = self
+        self._data_points = None
         self._layout = layout
         self._reading = reading
-        self._raws = raws
+        self._data = data
         self._told = False
-        """Whether the bad points were counted: several may read them."""
+
+    @property
+    def encoded(self) -> EncodedPoints | None:
+        """The metric itself until `data_points` was read."""
+        return self if self._data_points is None else None
 
     def rows(self) -> Sequence[EncodedRow]:
         """Return each good point, in wire order."""
-        rows: list[EncodedRow] = []
-        keeps_start = self._layout.keeps_start
-        for raw in self._raws:
-            examined = self._examine(raw)
-            if isinstance(examined, Refusal):
-                self._reject(examined)
-                continue
-            point, attributes, start, (value, total) = examined
-            key = (start if keeps_start else 0, attributes)
-            rows.append(_new_row(EncodedRow, (key, point.time_unix_nano, value, total)))
+        return self._read_rows()
+
+    def _read_rows(self) -> list[EncodedRow]:
+        """Return the rows; the start time is in the key wherever it means something."""
+        layout, reading = self._layout, self._reading
+        kind, raws = layout.kind, self._cut_points()
+        if kind.read_plain is None:
+            plain: Rows = [None] * len(raws)
+        else:
+            known = reading.points.known[kind.attributes].get
+            plain = kind.read_plain(raws, known, reading.latest_unix_nano, layout.keeps_start)
+        if None in plain:
+            plain = [row or self._read_row(raw) for raw, row in zip(raws, plain, strict=True)]
+        rows = [row for row in plain if row is not None]
         self._told = True
         return rows
+
+    def _cut_points(self) -> Sequence[bytes]:
+        """Return the bytes of each point; none, and all are rejected, if the data are not what the header says."""
+        raw = self._data
+        ending = self._layout.ending
+        if raw[:1] == _POINT and len(raw) > 3:
+            # One point, in most metrics.
+            size, begin = raw[1], 2
+            if size >= _LONG and raw[2] < _LONG:
+                size, begin = size + ((raw[2] - 1) << 7), 3
+            if len(raw) == begin + size + len(ending) and raw.endswith(ending):
+                return (raw[begin : begin + size],)
+        try:
+            data = schema.DataParts.FromString(raw)
+        except schema.WireError:
+            # How many points are lost cannot be said: it counts as one.
+            self._reject(Refusal.UNDECODABLE)
+            return ()
+        raws: Sequence[bytes] = data.data_points[:]
+        header = self._layout.header
+        if header.temporality and (
+            data.aggregation_temporality != header.temporality
+            or (data.is_monotonic and header.type is MetricType.SUM) != header.is_monotonic
+        ):
+            self._reject(Refusal.NO_TEMPORALITY, len(raws))
+            return ()
+        if len(raws) > MAX_POINTS:
+            self._reject(Refusal.TOO_MANY_POINTS, len(raws))
+            return ()
+        return raws
+
+    def _read_row(self, raw: bytes) -> EncodedRow | None:
+        examined = self._examine(raw)
+        if isinstance(examined, Refusal):
+            self._reject(examined)
+            return None
+        point, attributes, start, (value, total) = examined
+        key = (start if self._layout.keeps_start else 0, attributes)
+        return EncodedRow(key, point.time_unix_nano, value, total)
 
     def decode(self) -> list[DataPoint]:
         """Return each good point whole, in wire order."""
         decoded: list[DataPoint] = []
         kind, points = self._layout.kind, self._reading.points
-        for raw in self._raws:
+        for raw in self._cut_points():
             examined = self._examine(raw)
             if isinstance(examined, Refusal):
                 self._reject(examined)
@@ -213,17 +242,24 @@ class WireMetric(Metric):
         # A start after the point's time is none (otlp.md 3.1).
         return point, attributes, start if start <= time else 0, value
 
-    def _reject(self, refusal: Refusal) -> None:
+    def _reject(self, refusal: Refusal, points: int = 1) -> None:
         if not self._told:
-            self._reading.reject(refusal, self._layout.header.name, 1)
+            self._reading.reject(refusal, self._layout.header.name, points)
 
 
 class WireDeltaMetric(WireMetric):
     """A delta metric: what its start times are is asked apart, for they are no part of a series' key."""
 
-    __slots__ = ()
+    __slots__ = ("_starts",)
+
+    def rows(self) -> Sequence[EncodedRow]:
+        """Return each good point, in wire order."""
+        rows = self._read_rows()
+        self._starts = [cast("Key", row[0])[0] for row in rows]
+        return [_new_row(EncodedRow, ((0, cast("Key", row[0])[1]), *row[1:])) for row in rows]
 
     def starts_unix_nano(self) -> Sequence[int]:
         """Return the start time of each of `rows`, in their order."""
-        examined = [self._examine(raw) for raw in self._raws]
-        return [one[2] for one in examined if not isinstance(one, Refusal)]
+        if not hasattr(self, "_starts"):
+            self.rows()
+        return self._starts
