@@ -18,11 +18,13 @@ MAX_NAME_CHARACTERS = 200
 class Rejections:
     """The rejected data points of one request; grows while consumers read its metrics."""
 
-    __slots__ = ("_first", "count")
+    __slots__ = ("_first", "count", "kept")
 
     def __init__(self) -> None:
         self.count = 0
         """Data points rejected so far."""
+        self.kept = 0
+        """Good data points that consumers have read so far; those of metrics that a processor dropped are not counted."""
         self._first: tuple[Refusal, str, int] | None = None
 
     def add(self, refusal: Refusal, name: str, points: int) -> None:

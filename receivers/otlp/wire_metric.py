@@ -152,7 +152,7 @@ class WireMetric(Metric):
         if None in plain:
             plain = [row or self._read_row(raw) for raw, row in zip(raws, plain, strict=True)]
         rows = [row for row in plain if row is not None]
-        self._told = True
+        self._tell_kept(len(rows))
         return rows
 
     def _cut_points(self) -> Sequence[bytes]:
@@ -210,7 +210,7 @@ class WireMetric(Metric):
                 exemplars=points.exemplars(point.exemplars) if kind.has_exemplars else [],
             )
             decoded.append(kind.build_point(point, frame))
-        self._told = True
+        self._tell_kept(len(decoded))
         return decoded
 
     def describe(self, key: Hashable) -> tuple[dict[str, AnyValue], int]:
@@ -241,6 +241,12 @@ class WireMetric(Metric):
         start = point.start_time_unix_nano
         # A start after the point's time is none (otlp.md 3.1).
         return point, attributes, start if start <= time else 0, value
+
+    def _tell_kept(self, points: int) -> None:
+        """Count the good points once, and from then on no bad ones: several may read them."""
+        if not self._told:
+            self._told = True
+            self._reading.rejections.kept += points
 
     def _reject(self, refusal: Refusal, points: int = 1) -> None:
         if not self._told:
