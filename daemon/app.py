@@ -235,9 +235,7 @@ class App:
 
     def _build_receivers(self) -> Iterable[tuple[str, Part]]:
         for name, consumer in self._outlets.items():
-            part = build_receiver(self._runtime, name, consumer)
-            if part is not None:
-                yield name, part
+            yield from build_receiver(self._runtime, name, consumer).items()
 
     def _on_append(self, names: AbstractSet[str]) -> None:
         if self._scaler is not None:

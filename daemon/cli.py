@@ -23,7 +23,7 @@ _TIMES = ("--at", "--range")
 DEFAULT_URL = "http://localhost:9090"
 
 _ABOUT = """\
-tallyd receives the metrics that Dapr sidecars push and answers KEDA's scaling
+tallyd receives the metrics that Dapr sidecars and others push and answers KEDA's scaling
 questions from them: one process instead of a collector and a scaler add-on.
 """
 _EXAMPLES = """\
@@ -42,8 +42,9 @@ examples:
   tallyd query 'sum(rate(runtime_service_invocation_req_recv_total[1m]))'
                                       ask the one that runs
 
-Without --config: receivers on 55678 (OpenCensus), KEDA scaler on 4318, HTTP API on
-9090, health on 13133, self-metrics on 8888. config.example.yaml explains every setting.
+Without --config: receivers on 55678 (OpenCensus), 4317 and 4319 (OTLP over gRPC and
+HTTP), KEDA scaler on 4318, HTTP API on 9090, health on 13133, self-metrics on 8888.
+config.example.yaml explains every setting.
 
 exit codes: 0 ok, 1 failed, 2 bad configuration or wrong arguments
 """

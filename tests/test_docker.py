@@ -70,7 +70,15 @@ def test_runs_as_nobody_special_and_writes_nothing() -> None:
 
 def test_every_port_of_the_built_in_configuration_is_exposed() -> None:
     """EXPOSE names the ports that tallyd listens on by default."""
-    assert set(of(stages()[-1], "EXPOSE")[0].split()) == {"55678", "4318", "9090", "13133", "8888"}
+    assert set(of(stages()[-1], "EXPOSE")[0].split()) == {
+        "55678",
+        "4317",
+        "4319",
+        "4318",
+        "9090",
+        "13133",
+        "8888",
+    }
 
 
 def test_the_health_check_asks_for_readiness() -> None:

@@ -12,6 +12,7 @@ import yaml
 from daemon.check import load_checked
 from daemon.cli import main
 from daemon.config.opencensus import OpenCensusConfig
+from daemon.config.otlp import BOTH_PROTOCOLS
 from daemon.config.schema import COMPONENTS, Config
 from daemon.scaler.keys import KEYS
 from daemon.scaler.metadata import parse_metadata
@@ -97,6 +98,10 @@ def test_ports() -> None:
     config = default_config()
     endpoints = {
         "receivers.opencensus.endpoint": opencensus().endpoint,
+        **{
+            ".".join(("receivers", "otlp", *map(str, path), "endpoint")): endpoint
+            for path, endpoint, _ in BOTH_PROTOCOLS.listeners()
+        },
         **{
             f"extensions.{name}.endpoint": getattr(one, "endpoint", "")
             for name, one in config.extensions.items()

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from daemon.components.part import MIB, Part, Runtime
 from daemon.config.opencensus import OpenCensusConfig
+from daemon.config.otlp import OtlpConfig
 from receivers.consumer import Consumer
 from receivers.opencensus.server import OpenCensusServer
 
 
-def build_receiver(runtime: Runtime, component_id: str, consumer: Consumer) -> Part | None:
-    """Return what listens for `component_id`, or None if another port serves it (remote write)."""
+def build_receiver(runtime: Runtime, component_id: str, consumer: Consumer) -> dict[str, Part]:
+    """Return what listens for `component_id`, by names that the log shows; nothing if another port serves it."""
     config = runtime.config.receivers[component_id]
     if isinstance(config, OpenCensusConfig):
-        return _build_opencensus(runtime, component_id, config, consumer)
-    return None
+        return {component_id: _build_opencensus(runtime, component_id, config, consumer)}
+    if isinstance(config, OtlpConfig):
+        # Imported where it is used: the messages of OTLP take memory that a process without it need not have.
+        from daemon.components.otlp import build_otlp  # noqa: PLC0415
+
+        parts = build_otlp(runtime, component_id, config.protocols, consumer)
+        return {f"{component_id}.protocols.{name}": part for name, part in parts.items()}
+    return {}
 
 
 def _build_opencensus(

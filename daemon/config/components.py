@@ -10,7 +10,13 @@ from types import MappingProxyType
 from daemon.config.document import Value
 from daemon.config.fields import shown
 from daemon.config.findings import Findings
-from daemon.config.schema import COMPONENTS, DEFAULT_COMPONENTS, ComponentConfig, component_type
+from daemon.config.schema import (
+    COMPONENTS,
+    DEFAULT_COMPONENTS,
+    ComponentConfig,
+    built_in,
+    component_type,
+)
 from daemon.config.validation import salvage, validate
 from query.text import nearest
 
@@ -18,7 +24,6 @@ _ID = re.compile(r"[A-Za-z][0-9A-Za-z_]{0,62}(/[^\s]{1,1024})?\Z")
 
 _INSTEAD: Mapping[tuple[str, str], str] = MappingProxyType(
     {
-        ("receivers", "otlp"): "remove it: Dapr's sidecars push to opencensus",
         (
             "exporters",
             "otlp",
@@ -64,7 +69,7 @@ class Components:
 def read_components(section: str, top: Mapping[str, Value], findings: Findings) -> Components:
     """Return the components of one section; one that is absent takes its default."""
     if section not in top:
-        defaults = {kind: COMPONENTS[section][kind]() for kind in DEFAULT_COMPONENTS[section]}
+        defaults = {kind: built_in(section, kind) for kind in DEFAULT_COMPONENTS[section]}
         return Components(section=section, is_default=True, ids=list(defaults), configs=defaults)
     components = Components(section=section, is_default=False)
     written = top[section]
@@ -76,7 +81,7 @@ def read_components(section: str, top: Mapping[str, Value], findings: Findings) 
     if not written and section in {"receivers", "exporters"}:
         findings.mistake(
             (section,),
-            f"expected at least one; remove the key to get {DEFAULT_COMPONENTS[section][0]}",
+            f"expected at least one; remove the key to get {' and '.join(DEFAULT_COMPONENTS[section])}",
         )
     for component_id, settings in written.items():
         components.ids.append(component_id)

@@ -11,12 +11,13 @@ from daemon.config.health_check import HealthCheckConfig
 from daemon.config.http_api import HttpApiConfig
 from daemon.config.keda_scaler import KedaScalerConfig
 from daemon.config.opencensus import OpenCensusConfig
+from daemon.config.otlp import BOTH_PROTOCOLS, OtlpConfig
 from daemon.config.prometheusremotewrite import PrometheusRemoteWriteConfig
 from daemon.config.service import ServiceConfig
 from daemon.config.snapshot import SnapshotConfig
 from daemon.config.windows import WindowsConfig
 
-ReceiverConfig = OpenCensusConfig | PrometheusRemoteWriteConfig
+ReceiverConfig = OpenCensusConfig | OtlpConfig | PrometheusRemoteWriteConfig
 ProcessorConfig = FilterConfig
 ExporterConfig = WindowsConfig
 ExtensionConfig = KedaScalerConfig | HttpApiConfig | HealthCheckConfig | SnapshotConfig
@@ -26,6 +27,7 @@ COMPONENTS: Mapping[str, Mapping[str, type[ComponentConfig]]] = MappingProxyType
     {
         "receivers": {
             "opencensus": OpenCensusConfig,
+            "otlp": OtlpConfig,
             "prometheusremotewrite": PrometheusRemoteWriteConfig,
         },
         "processors": {"filter": FilterConfig},
@@ -42,7 +44,7 @@ COMPONENTS: Mapping[str, Mapping[str, type[ComponentConfig]]] = MappingProxyType
 
 DEFAULT_COMPONENTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "receivers": ("opencensus",),
+        "receivers": ("opencensus", "otlp"),
         "processors": (),
         "exporters": ("windows",),
         "extensions": ("keda_scaler", "http_api", "health_check"),
@@ -68,6 +70,13 @@ class Config:
             if isinstance(extension, KedaScalerConfig):
                 return extension.queries
         return {}
+
+
+def built_in(section: str, kind: str) -> ComponentConfig:
+    """Return the settings of a component that nobody has written."""
+    return (
+        BOTH_PROTOCOLS if kind == "otlp" and section == "receivers" else COMPONENTS[section][kind]()
+    )
 
 
 def component_type(component_id: str) -> str:

@@ -11,7 +11,8 @@ from daemon.config.document import Value
 from daemon.config.errors import KeyPath
 from daemon.config.fields import shown, split_endpoint
 from daemon.config.findings import Findings
-from daemon.config.schema import COMPONENTS, ComponentConfig, component_type
+from daemon.config.otlp import OtlpConfig
+from daemon.config.schema import COMPONENTS, ComponentConfig, built_in, component_type
 from daemon.config.service import MetricsConfig, PipelineConfig, ServiceConfig
 from daemon.config.telemetry_settings import read_telemetry
 from daemon.config.validation import salvage, unknown_key, validate
@@ -196,9 +197,14 @@ def _listeners(
     for section in ("receivers", "exporters", "extensions"):
         configs: Mapping[str, ComponentConfig] = defined[section].configs
         for component_id in dict.fromkeys(_used(service, section)):
-            endpoint = getattr(configs.get(component_id), "endpoint", None)
+            config = configs.get(component_id)
+            if isinstance(config, OtlpConfig):
+                for below, where, usually in config.listeners():
+                    yield (section, component_id, *below), where, usually
+                continue
+            endpoint = getattr(config, "endpoint", None)
             if endpoint is not None:
-                default = COMPONENTS[section][component_type(component_id)]()
+                default = built_in(section, component_type(component_id))
                 yield (section, component_id), endpoint, getattr(default, "endpoint", None)
     endpoint = service.telemetry.metrics.endpoint
     if endpoint is not None:

@@ -16,7 +16,8 @@ from daemon.clock import VirtualTime
 from daemon.config.keda_scaler import KedaScalerConfig
 from daemon.config.load import LoadedConfig
 from daemon.config.opencensus import OpenCensusConfig
-from daemon.config.schema import ExtensionConfig
+from daemon.config.otlp import OtlpConfig, OtlpProtocols
+from daemon.config.schema import ExtensionConfig, ReceiverConfig
 from daemon.config.service import MetricsConfig
 from daemon.config.snapshot import SnapshotConfig
 from daemon.demo.autoscaler import Autoscaler
@@ -52,6 +53,19 @@ class Ports(NamedTuple):
     scaler: int
 
 
+def _on_free_ports(receiver: ReceiverConfig) -> ReceiverConfig:
+    if isinstance(receiver, OpenCensusConfig):
+        return replace(receiver, endpoint=FREE_PORT)
+    if isinstance(receiver, OtlpConfig):
+        grpc, http = receiver.protocols.grpc, receiver.protocols.http
+        protocols = OtlpProtocols(
+            grpc=grpc and replace(grpc, endpoint=FREE_PORT),
+            http=http and replace(http, endpoint=FREE_PORT),
+        )
+        return replace(receiver, protocols=protocols)
+    return receiver
+
+
 def on_free_ports(loaded: LoadedConfig) -> LoadedConfig:
     """Return the configuration on free ports of this machine, without a page of self-metrics and without a snapshot."""
     config = loaded.config
@@ -65,10 +79,7 @@ def on_free_ports(loaded: LoadedConfig) -> LoadedConfig:
         loaded,
         config=replace(
             config,
-            receivers={
-                name: replace(one, endpoint=FREE_PORT) if isinstance(one, OpenCensusConfig) else one
-                for name, one in config.receivers.items()
-            },
+            receivers={name: _on_free_ports(one) for name, one in config.receivers.items()},
             extensions=extensions,
             service=replace(config.service, telemetry=telemetry, extensions=tuple(extensions)),
         ),

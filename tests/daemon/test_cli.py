@@ -24,8 +24,8 @@ def validate(path: Path) -> int:
 @pytest.mark.parametrize(
     ("file", "expected"),
     [
-        ("walk-through.good.yaml", "opencensus -> filter/dapr -> windows"),
-        ("walk-through-helm.good.yaml", "opencensus -> filter/dapr -> windows"),
+        ("walk-through.good.yaml", "opencensus, otlp -> filter/dapr -> windows"),
+        ("walk-through-helm.good.yaml", "opencensus, otlp -> filter/dapr -> windows"),
     ],
 )
 def test_validate_good(file: str, expected: str, capsys: pytest.CaptureFixture[str]) -> None:

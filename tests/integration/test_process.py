@@ -32,7 +32,15 @@ from tests.support.running_app import WALKTHROUGH_FILTER, connect, on_loopback
 pytestmark = pytest.mark.integration
 
 UNIT_S = 10.0
-COMPONENTS = {"opencensus", "keda_scaler", "http_api", "health_check", "telemetry"}
+COMPONENTS = {
+    "opencensus",
+    "otlp.protocols.grpc",
+    "otlp.protocols.http",
+    "keda_scaler",
+    "http_api",
+    "health_check",
+    "telemetry",
+}
 
 
 @dataclass

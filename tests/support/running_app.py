@@ -50,6 +50,14 @@ def on_loopback(text: str, settle_for: str | None = None) -> str:
         for name in names:
             component = config.setdefault(section, {}).setdefault(name, None) or {}
             config[section][name] = {**component, "endpoint": "127.0.0.1:0"}
+    otlp = config["receivers"].setdefault("otlp", None) or {}
+    protocols = otlp.get("protocols") or {"grpc": None, "http": None}
+    config["receivers"]["otlp"] = {
+        "protocols": {
+            name: {**(settings or {}), "endpoint": "127.0.0.1:0"}
+            for name, settings in protocols.items()
+        }
+    }
     if settle_for is not None:
         windows = config.setdefault("exporters", {}).setdefault("windows", None) or {}
         config["exporters"]["windows"] = {**windows, "settle_for": settle_for}

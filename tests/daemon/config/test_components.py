@@ -12,16 +12,19 @@ from tests.daemon.config.support import problems
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("receivers:", "1:1: receivers: expected at least one; remove the key to get opencensus"),
+        (
+            "receivers:",
+            "1:1: receivers: expected at least one; remove the key to get opencensus and otlp",
+        ),
         ("exporters: {}", "1:1: exporters: expected at least one; remove the key to get windows"),
         ("extensions: [a]", "1:1: extensions: expected a mapping of component ids, got a list"),
         (
             "receivers: {zipkin: {}}",
-            "1:13: receivers.zipkin: tallyd has no receiver 'zipkin'; it has: opencensus, prometheusremotewrite",
+            "1:13: receivers.zipkin: tallyd has no receiver 'zipkin'; it has: opencensus, otlp, prometheusremotewrite",
         ),
         (
             "receivers: {opencensis: {}}",
-            "1:13: receivers.opencensis: tallyd has no receiver 'opencensis'; it has: opencensus, prometheusremotewrite; did you mean 'opencensus'?",
+            "1:13: receivers.opencensis: tallyd has no receiver 'opencensis'; it has: opencensus, otlp, prometheusremotewrite; did you mean 'opencensus'?",
         ),
         (
             "exporters: {windows: {}, otlp/x: {endpoint: a}}",

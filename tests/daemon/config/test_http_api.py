@@ -21,7 +21,7 @@ def test_defaults() -> None:
         max_inline_samples=100_000,
         cors=CorsConfig(allowed_origins=()),
     )
-    assert list(config.receivers) == ["opencensus"]
+    assert list(config.receivers) == ["opencensus", "otlp"]
 
 
 def test_cors() -> None:

@@ -47,15 +47,22 @@ def test_bad(path: Path) -> None:
 
 
 def test_built_in() -> None:
-    """Without a file there is one pipeline from the OpenCensus receiver to the windows."""
+    """Without a file there is one pipeline from the receivers of OpenCensus and OTLP to the windows."""
     assert (DEFAULT.service.pipelines, DEFAULT.service.extensions) == (
-        {"metrics": PipelineConfig(receivers=("opencensus",), exporters=("windows",))},
+        {"metrics": PipelineConfig(receivers=("opencensus", "otlp"), exporters=("windows",))},
         ("keda_scaler", "http_api", "health_check"),
     )
 
 
 @pytest.mark.parametrize(
-    "text", ["", "# nothing\n", "{}", "receivers: {opencensus: }", "service: "]
+    "text",
+    [
+        "",
+        "# nothing\n",
+        "{}",
+        "receivers: {opencensus: , otlp: {protocols: {grpc: , http: }}}",
+        "service: ",
+    ],
 )
 def test_defaults(text: str) -> None:
     """What a file leaves out takes its default."""
@@ -105,7 +112,7 @@ def test_five_mistakes_at_once() -> None:
     assert problems(text) == (
         "2:26: receivers.opencensus.endpoint: expected host:port, got 4317; write '[::]:4317'",
         "2:32: receivers.opencensus.max_size: unknown key; expected one of endpoint, max_recv_msg_size_mib",
-        "3:3: receivers.zipkin: tallyd has no receiver 'zipkin'; it has: opencensus, prometheusremotewrite",
+        "3:3: receivers.zipkin: tallyd has no receiver 'zipkin'; it has: opencensus, otlp, prometheusremotewrite",
         "4:34: exporters.windows.retention: expected a duration such as 5m or 90s, got 5: 5 has no unit: write 5s",
         "5:45: service.pipelines.metrics.exporters[0]: tallyd has no exporter 'nowhere'; it has: windows",
     )

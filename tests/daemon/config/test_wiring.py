@@ -15,8 +15,10 @@ def pipelines(text: str) -> dict[str, PipelineConfig]:
     return dict(parse_config(text, {}).config.service.pipelines)
 
 
-def pipeline(*processors: str) -> PipelineConfig:
-    return PipelineConfig(receivers=("opencensus",), processors=processors, exporters=("windows",))
+def pipeline(
+    *processors: str, receivers: tuple[str, ...] = ("opencensus", "otlp")
+) -> PipelineConfig:
+    return PipelineConfig(receivers=receivers, processors=processors, exporters=("windows",))
 
 
 @pytest.mark.parametrize(
@@ -27,7 +29,7 @@ def pipeline(*processors: str) -> PipelineConfig:
         ("service: {pipelines: {metrics: {receivers: []}}}", {"metrics": pipeline()}),
         (
             "service: {pipelines: {metrics: {receivers: [opencensus, opencensus], exporters: [windows]}}}",
-            {"metrics": pipeline()},
+            {"metrics": pipeline(receivers=("opencensus",))},
         ),
         (
             FILTERS
@@ -78,17 +80,14 @@ def test_pipelines(text: str, expected: dict[str, PipelineConfig]) -> None:
             ["1:44: service.pipelines.metrics.receivers: expected a list, got 'opencensus'"],
         ),
         (
-            "service: {pipelines: {metrics: {receivers: [opencensus, otlp], exporters: [otlp/a, windows/b]}}}",
+            "service: {pipelines: {metrics: {receivers: [opencensus, zipkin], exporters: [otlp/a, windows/b]}}}",
             [
+                "1:57: service.pipelines.metrics.receivers[1]: tallyd has no receiver 'zipkin'; it has: opencensus, otlp, prometheusremotewrite",
                 (
-                    "1:57: service.pipelines.metrics.receivers[1]: tallyd has no receiver 'otlp'; it has: opencensus, prometheusremotewrite; "
-                    "remove it: Dapr's sidecars push to opencensus"
-                ),
-                (
-                    "1:76: service.pipelines.metrics.exporters[0]: tallyd has no exporter 'otlp'; it has: windows; "
+                    "1:78: service.pipelines.metrics.exporters[0]: tallyd has no exporter 'otlp'; it has: windows; "
                     "write windows instead: tallyd keeps the metrics and answers KEDA itself"
                 ),
-                "1:84: service.pipelines.metrics.exporters[1]: exporter 'windows/b' is not defined; defined: windows",
+                "1:86: service.pipelines.metrics.exporters[1]: exporter 'windows/b' is not defined; defined: windows",
             ],
         ),
         (
@@ -164,6 +163,24 @@ def test_unused(text: str, expected: list[str]) -> None:
                 (
                     "1:1: service.telemetry.metrics: "
                     "extensions.health_check and service.telemetry.metrics (its default) both listen on port 8888"
+                )
+            ],
+        ),
+        (
+            "extensions: {keda_scaler: {endpoint: ':4317'}}",
+            [
+                (
+                    "1:38: extensions.keda_scaler.endpoint: "
+                    "receivers.otlp.protocols.grpc (its default) and extensions.keda_scaler both listen on port 4317"
+                )
+            ],
+        ),
+        (
+            "receivers: {otlp: {protocols: {grpc: {endpoint: ':5'}, http: {endpoint: '[::1]:5'}}}}",
+            [
+                (
+                    "1:73: receivers.otlp.protocols.http.endpoint: "
+                    "receivers.otlp.protocols.grpc and receivers.otlp.protocols.http both listen on port 5"
                 )
             ],
         ),
