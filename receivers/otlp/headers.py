@@ -46,6 +46,7 @@ class Layout:
     refusal: Refusal | None
     ending: bytes
     """What stands after the points, where they stand first."""
+    is_delta: bool
     keeps_start: bool
     """Whether the start time tells series apart: a gauge's means nothing."""
 
@@ -157,6 +158,7 @@ class HeaderReader:
             kind=kind or KINDS["gauge"],
             refusal=refusal,
             ending=data.SerializeToString(),
+            is_delta=header.temporality is Temporality.DELTA,
             keeps_start=header.type is not MetricType.GAUGE,
         )
 

@@ -29,6 +29,11 @@ MAX_POINTS = 200_000
 MAX_KNOWN_ATTRIBUTES = 200_000
 """Of one receiver; the windows in front of the store share these bytes."""
 
+MAX_KNOWN_ATTRIBUTES_BYTES = 64 * 2**20
+"""300 bytes for each series of a full store."""
+MAX_DECODED_ATTRIBUTES = 16_384
+"""Of one receiver, where something reads points whole; each takes about 1 KB."""
+
 # Any: message objects; protobuf ships no types.
 Message = Any
 
@@ -46,15 +51,20 @@ _new_row = tuple.__new__
 class PointReader:
     """What reading points needs besides them; remembers attributes that were found to be good, by their bytes."""
 
-    __slots__ = ("count", "known", "max_attributes")
+    __slots__ = ("_decoded", "count", "known", "max_attributes")
 
     def __init__(self, count: Count, max_attributes: int) -> None:
         self.count = count
         self.max_attributes = max_attributes
         self.known: dict[schema.MessageClass, Cache[bytes, bytes]] = {
-            kind.attributes: Cache(MAX_KNOWN_ATTRIBUTES, count) for kind in KINDS.values()
+            kind.attributes: Cache(
+                MAX_KNOWN_ATTRIBUTES, count, max_bytes=MAX_KNOWN_ATTRIBUTES_BYTES
+            )
+            for kind in KINDS.values()
         }
         """The attributes of each kind of points that are known to be good: keys share the bytes."""
+        self._decoded: Cache[bytes, dict[str, AnyValue]] = Cache(MAX_DECODED_ATTRIBUTES, count)
+        """Those that were asked for lately, less those with lists and maps in them."""
 
     def learn(self, kind: Kind, raws: Sequence[bytes]) -> bytes | Refusal:
         """Return the KeyValue messages in `raws` as one, or why they are bad."""
@@ -73,9 +83,15 @@ class PointReader:
         return joined
 
     def describe(self, kind: Kind, attributes: bytes) -> dict[str, AnyValue]:
-        """Return what `learn` has returned as attributes."""
+        """Return what `learn` has returned as attributes, which are the caller's."""
+        known = self._decoded.get(attributes)
+        if known is not None:
+            return known.copy()
         raws = kind.attributes.FromString(attributes).attributes
-        return decode_attributes(raws, self.max_attributes)
+        decoded = decode_attributes(raws, self.max_attributes)
+        if not any(isinstance(value, list | dict) for value in decoded.values()):
+            self._decoded.put(attributes, decoded.copy(), len(attributes))
+        return decoded
 
     def exemplars(self, raws: Sequence[bytes]) -> list[Exemplar]:
         """Return the exemplars of a point; bad ones are counted and left out."""
@@ -138,10 +154,6 @@ class WireMetric(Metric):
 
     def rows(self) -> Sequence[EncodedRow]:
         """Return each good point, in wire order."""
-        return self._read_rows()
-
-    def _read_rows(self) -> list[EncodedRow]:
-        """Return the rows; the start time is in the key wherever it means something."""
         layout, reading = self._layout, self._reading
         kind, raws = layout.kind, self._cut_points()
         if kind.read_plain is None:
@@ -151,9 +163,9 @@ class WireMetric(Metric):
             plain = kind.read_plain(raws, known, reading.latest_unix_nano, layout.keeps_start)
         if None in plain:
             plain = [row or self._read_row(raw) for raw, row in zip(raws, plain, strict=True)]
-        rows = [row for row in plain if row is not None]
+            plain = [row for row in plain if row is not None]
         self._told = True
-        return rows
+        return cast("list[EncodedRow]", plain)
 
     def _cut_points(self) -> Sequence[bytes]:
         """Return the bytes of each point; none, and all are rejected, if the data are not what the header says."""
@@ -254,7 +266,7 @@ class WireDeltaMetric(WireMetric):
 
     def rows(self) -> Sequence[EncodedRow]:
         """Return each good point, in wire order."""
-        rows = self._read_rows()
+        rows = super().rows()
         self._starts = [cast("Key", row[0])[0] for row in rows]
         return [_new_row(EncodedRow, ((0, cast("Key", row[0])[1]), *row[1:])) for row in rows]
 
