@@ -23,14 +23,10 @@ from receivers.otlp.attributes import decode_attributes, decode_text
 from receivers.otlp.cache import Cache
 from receivers.otlp.headers import HeaderReader, cut_metric
 from receivers.otlp.identity import identify
+from receivers.otlp.reader import PointReader, Reading
 from receivers.otlp.refusals import Refusal, RefusedError
 from receivers.otlp.request import ExportRequest, Rejections
-from receivers.otlp.wire_metric import (
-    PointReader,
-    Reading,
-    WireDeltaMetric,
-    WireMetric,
-)
+from receivers.otlp.wire_metric import WireDeltaMetric, WireMetric
 
 PROTOCOL = "otlp"
 MAX_AHEAD_MS = 600_000

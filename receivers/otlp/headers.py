@@ -30,7 +30,7 @@ MAX_KNOWN_HEADERS = 8192
 # Any: message objects; protobuf ships no types.
 Message = Any
 
-_NAME, _DESCRIPTION, _UNIT, _POINT = 0x0A, 0x12, 0x1A, 0x0A
+_DESCRIPTION, _UNIT, _POINT = 0x12, 0x1A, 0x0A
 """Fields as they begin on the wire: number times 8, and 2 for "length and bytes follow"."""
 _LONG = 0x80
 """From this on a length takes a further byte."""
