@@ -17,26 +17,22 @@ from receivers.model import (
     ResourceMetrics,
     Scope,
     ScopeMetrics,
-    Temporality,
 )
 from receivers.otlp import schema
 from receivers.otlp.attributes import decode_attributes, decode_text
 from receivers.otlp.cache import Cache
 from receivers.otlp.headers import HeaderReader, cut_metric
 from receivers.otlp.identity import identify
+from receivers.otlp.reader import PointReader, Reading
 from receivers.otlp.refusals import Refusal, RefusedError
 from receivers.otlp.request import ExportRequest, Rejections
-from receivers.otlp.wire_metric import (
-    PointReader,
-    Reading,
-    WireDeltaMetric,
-    WireMetric,
-)
+from receivers.otlp.wire_metric import WireDeltaMetric, WireMetric
 
 PROTOCOL = "otlp"
 MAX_AHEAD_MS = 600_000
 MAX_METRICS = 200_000
 """Of one request; each takes two bytes at least, and most requests have a hundred."""
+_MIN_METRIC_BYTES = 2
 MAX_KNOWN = 4096
 """Resources, and as many scopes."""
 _NANOS_PER_MS = 1_000_000
@@ -67,7 +63,8 @@ class Decoder:
             message = schema.RequestParts.FromString(raw)
         except schema.WireError as error:
             raise DecodeError("OTLP request", str(error) or "not protobuf") from error
-        _check_size(message)
+        if len(raw) > MAX_METRICS * _MIN_METRIC_BYTES:
+            _check_size(message)
         latest = (at_ms + MAX_AHEAD_MS) * _NANOS_PER_MS
         reading = Reading(self._points, Rejections(), latest)
         batches: dict[Sender, list[ResourceMetrics]] = {}
@@ -109,9 +106,7 @@ class Decoder:
             refusal = error.refusal
         if refusal and (_reject(raw, refusal, reading) or refusal is not Refusal.NO_TEMPORALITY):
             return None
-        if layout.header.temporality is Temporality.DELTA:
-            return WireDeltaMetric(layout, reading, data)
-        return WireMetric(layout, reading, data)
+        return (WireDeltaMetric if layout.is_delta else WireMetric)(layout, reading, data)
 
     def _resource(self, raw: bytes, schema_url: bytes) -> tuple[Resource, str]:
         """Return the resource and what identifies its process: the same object for the same bytes."""

@@ -30,7 +30,7 @@ MAX_KNOWN_HEADERS = 8192
 # Any: message objects; protobuf ships no types.
 Message = Any
 
-_NAME, _DESCRIPTION, _UNIT, _POINT = 0x0A, 0x12, 0x1A, 0x0A
+_DESCRIPTION, _UNIT, _POINT = 0x12, 0x1A, 0x0A
 """Fields as they begin on the wire: number times 8, and 2 for "length and bytes follow"."""
 _LONG = 0x80
 """From this on a length takes a further byte."""
@@ -46,6 +46,7 @@ class Layout:
     refusal: Refusal | None
     ending: bytes
     """What stands after the points, where they stand first."""
+    is_delta: bool
     keeps_start: bool
     """Whether the start time tells series apart: a gauge's means nothing."""
 
@@ -111,7 +112,9 @@ class HeaderReader:
         message.ClearField(field)
         message.DiscardUnknownFields()
         beginning = message.SerializeToString() + tag
-        if not raw.startswith(beginning):
+        # A gauge's data have no fields but points; others would be as many endings as a sender likes.
+        odd = layout.ending and not layout.kind.has_temporality
+        if odd or not raw.startswith(beginning):
             return
         endings = self._endings.get(beginning)
         if endings is None:
@@ -157,6 +160,7 @@ class HeaderReader:
             kind=kind or KINDS["gauge"],
             refusal=refusal,
             ending=data.SerializeToString(),
+            is_delta=header.temporality is Temporality.DELTA,
             keeps_start=header.type is not MetricType.GAUGE,
         )
 

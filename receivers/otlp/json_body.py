@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from typing import NoReturn
+from functools import lru_cache
+from typing import Any, NoReturn
 
 from receivers.errors import DecodeError
-from receivers.otlp.json_fields import REQUEST, FieldType, MessageType
+from receivers.otlp.json_fields import KEY_VALUE, REQUEST, FieldType, MessageType
 from receivers.otlp.json_scalars import WrongValueError, varint
 
 _WHAT = "OTLP/JSON request"
 _ESCAPE = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
 )
+_MAX_REMEMBERED = 256
+"""Characters of an attribute."""
 _MAX_SHOWN = 60
 """Characters of a wrong value in an error."""
 
@@ -92,13 +95,33 @@ def _encode_list(field: FieldType, values: object) -> bytes:
             encoded.extend(map(field.encode, values))
             raw = b"".join(encoded)
             return field.tag + varint(len(raw)) + raw
+        encode = _encode_attribute if field.message is KEY_VALUE else _encode_part
         for value in values:
-            raw = b"" if value is None else _encode_message(field.message, value)
-            encoded.append(field.tag + varint(len(raw)) + raw)
+            encoded.append(encode(field, value))  # noqa: PERF401 its length tells the path of an error
     except WrongValueError as error:
         error.path.append(f"[{len(encoded)}]")
         raise
     return b"".join(encoded)
+
+
+def _encode_part(field: FieldType, value: object) -> bytes:
+    raw = b"" if value is None else _encode_message(field.message, value)
+    return field.tag + varint(len(raw)) + raw
+
+
+def _encode_attribute(field: FieldType, value: Any) -> bytes:
+    """Return one KeyValue; most are texts that came before, which saves half of a document's time."""
+    try:
+        (_, key), (_, ((_, text),)) = value
+    except (TypeError, ValueError):
+        return _encode_part(field, value)
+    # Texts only: numbers and truth values that differ may be equal as keys.
+    if type(key) is str and type(text) is str and len(key) + len(text) <= _MAX_REMEMBERED:
+        return _encode_known(field, value)
+    return _encode_part(field, value)
+
+
+_encode_known = lru_cache(maxsize=16_384)(_encode_part)
 
 
 def _show(value: object) -> str:

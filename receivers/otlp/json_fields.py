@@ -24,7 +24,7 @@ _VARINT, _FIXED64, _LENGTH = 0, 1, 2
 """Wire types."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FieldType:
     """One field; exactly one of `message` and `encode` is set."""
 
@@ -36,7 +36,7 @@ class FieldType:
     encode: Encode | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class MessageType:
     """One message: its fields by both spellings of their names."""
 
@@ -77,4 +77,8 @@ def _encoder(one: Descriptor) -> Encode:
     return ENCODERS[one.type]
 
 
-REQUEST = _build_message(metrics_service_pb2.DESCRIPTOR.pool.FindMessageTypeByName(_REQUEST), {})
+_messages: dict[str, MessageType] = {}
+REQUEST = _build_message(
+    metrics_service_pb2.DESCRIPTOR.pool.FindMessageTypeByName(_REQUEST), _messages
+)
+KEY_VALUE = _messages["opentelemetry.proto.common.v1.KeyValue"]

@@ -30,38 +30,40 @@ _INTS = struct.Struct("<BQBQBq")
 _HISTOGRAM = struct.Struct("<BQBQBQBd")
 _MAX_BOUNDS_BYTES = 4096
 """500 bounds; SDKs have 15."""
+_STARTS = bytes((_START,))
 _NO_START = bytes((_START, *bytes(8)))
 
 
 def read_numbers(raws: Sequence[bytes], known: Known, latest: int, keeps_start: bool) -> Rows:
     """Return the points of a gauge or sum; `latest` is the last good time."""
     rows: Rows = []
-    unpack, kind = _shape_of(raws[0]) if raws else (_INTS.unpack_from, _AS_INT)
+    # A metric's values are all whole numbers or all are not.
+    unpack, expected = _INTS.unpack_from, _AS_INT
     for raw in raws:
-        row = None
-        whole = raw if raw and raw[0] == _START else _NO_START + raw
+        whole = raw if raw[:1] == _STARTS else _NO_START + raw
         attributes = known(whole[27:])
-        if attributes is not None and len(whole) >= 27:
-            first, start, second, time, third, value = unpack(whole)
-            if (
-                first == _START
-                and second == _TIME
-                and third == kind
-                and start <= time <= latest
-                and time
-            ):
-                key = (start if keeps_start else 0, attributes)
-                row = _new_row(EncodedRow, (key, time, value, None))
-        rows.append(row)
+        if attributes is None or len(whole) < 27:
+            rows.append(None)
+            continue
+        first, start, second, time, third, value = unpack(whole)
+        if third != expected:
+            if third == _AS_DOUBLE:
+                unpack, expected = _DOUBLES.unpack_from, _AS_DOUBLE
+            else:
+                unpack, expected = _INTS.unpack_from, _AS_INT
+            value = unpack(whole)[5]
+        if (
+            start <= time <= latest
+            and time
+            and third == expected
+            and first == _START
+            and second == _TIME
+        ):
+            key = (start if keeps_start else 0, attributes)
+            rows.append(_new_row(EncodedRow, (key, time, value, None)))
+        else:
+            rows.append(None)
     return rows
-
-
-def _shape_of(raw: bytes) -> tuple[Callable[[bytes], tuple[int, int, int, int, int, float]], int]:
-    """Return how points like this one are unpacked: a metric's are all whole numbers or all are not."""
-    at = 18 if raw[:1] == b"\x11" else 9
-    if raw[at : at + 1] == b"\x31":
-        return _INTS.unpack_from, _AS_INT
-    return _DOUBLES.unpack_from, _AS_DOUBLE
 
 
 def read_histograms(raws: Sequence[bytes], known: Known, latest: int, keeps_start: bool) -> Rows:

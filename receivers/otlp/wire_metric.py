@@ -5,29 +5,23 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Any, cast
 
-from receivers.consumer import Count
 from receivers.model import (
     AnyValue,
     DataPoint,
     EncodedPoints,
     EncodedRow,
-    Exemplar,
     Metric,
     MetricType,
 )
 from receivers.otlp import schema
-from receivers.otlp.attributes import decode_attributes
-from receivers.otlp.cache import Cache
 from receivers.otlp.headers import Layout
 from receivers.otlp.plain_points import Rows
-from receivers.otlp.points import KINDS, Frame, Kind, number_of
-from receivers.otlp.refusals import Refusal, RefusedError
-from receivers.otlp.request import Rejections
+from receivers.otlp.points import Frame
+from receivers.otlp.reader import Reading
+from receivers.otlp.refusals import Refusal
 
 MAX_POINTS = 200_000
 """Of one metric in one request: as many as the store holds series by default."""
-MAX_KNOWN_ATTRIBUTES = 200_000
-"""Of one receiver; the windows in front of the store share these bytes."""
 
 # Any: message objects; protobuf ships no types.
 Message = Any
@@ -41,80 +35,6 @@ _LONG = 0x80
 """From this on a length takes a further byte."""
 _new_row = tuple.__new__
 """Makes an `EncodedRow` in half the time of its own constructor, which is a Python function."""
-
-
-class PointReader:
-    """What reading points needs besides them; remembers attributes that were found to be good, by their bytes."""
-
-    __slots__ = ("count", "known", "max_attributes")
-
-    def __init__(self, count: Count, max_attributes: int) -> None:
-        self.count = count
-        self.max_attributes = max_attributes
-        self.known: dict[schema.MessageClass, Cache[bytes, bytes]] = {
-            kind.attributes: Cache(MAX_KNOWN_ATTRIBUTES, count) for kind in KINDS.values()
-        }
-        """The attributes of each kind of points that are known to be good: keys share the bytes."""
-
-    def learn(self, kind: Kind, raws: Sequence[bytes]) -> bytes | Refusal:
-        """Return the KeyValue messages in `raws` as one, or why they are bad."""
-        if len(raws) > self.max_attributes:
-            return Refusal.TOO_MANY_ATTRIBUTES
-        joined: bytes = kind.attributes(attributes=raws).SerializeToString()
-        cache = self.known[kind.attributes]
-        known = cache.get(joined)
-        if known is not None:
-            return known
-        try:
-            decode_attributes(raws, self.max_attributes)
-        except RefusedError as error:
-            return error.refusal
-        cache.put(joined, joined, len(joined))
-        return joined
-
-    def describe(self, kind: Kind, attributes: bytes) -> dict[str, AnyValue]:
-        """Return what `learn` has returned as attributes."""
-        raws = kind.attributes.FromString(attributes).attributes
-        return decode_attributes(raws, self.max_attributes)
-
-    def exemplars(self, raws: Sequence[bytes]) -> list[Exemplar]:
-        """Return the exemplars of a point; bad ones are counted and left out."""
-        found = []
-        for raw in raws:
-            try:
-                message = schema.ExemplarParts.FromString(raw)
-                attributes = decode_attributes(message.filtered_attributes, self.max_attributes)
-            except (schema.WireError, RefusedError):
-                self.count(Refusal.BAD_EXEMPLAR, 1)
-                continue
-            found.append(
-                Exemplar(
-                    time_unix_nano=message.time_unix_nano,
-                    value=number_of(message),
-                    filtered_attributes=attributes,
-                    span_id=message.span_id,
-                    trace_id=message.trace_id,
-                )
-            )
-        return found
-
-
-class Reading:
-    """The reading of one request."""
-
-    __slots__ = ("latest_unix_nano", "points", "rejections")
-
-    def __init__(self, points: PointReader, rejections: Rejections, latest_unix_nano: int) -> None:
-        self.points = points
-        self.rejections = rejections
-        self.latest_unix_nano = latest_unix_nano
-        """Points after that are rejected."""
-
-    def reject(self, refusal: Refusal, name: str, points: int) -> None:
-        """Count `points` of the metric `name`, and tell the sender."""
-        if points:
-            self.rejections.add(refusal, name, points)
-            self.points.count(refusal, points)
 
 
 class WireMetric(Metric):
@@ -138,10 +58,6 @@ class WireMetric(Metric):
 
     def rows(self) -> Sequence[EncodedRow]:
         """Return each good point, in wire order."""
-        return self._read_rows()
-
-    def _read_rows(self) -> list[EncodedRow]:
-        """Return the rows; the start time is in the key wherever it means something."""
         layout, reading = self._layout, self._reading
         kind, raws = layout.kind, self._cut_points()
         if kind.read_plain is None:
@@ -151,9 +67,33 @@ class WireMetric(Metric):
             plain = kind.read_plain(raws, known, reading.latest_unix_nano, layout.keeps_start)
         if None in plain:
             plain = [row or self._read_row(raw) for raw, row in zip(raws, plain, strict=True)]
-        rows = [row for row in plain if row is not None]
-        self._tell_kept(len(rows))
-        return rows
+            plain = [row for row in plain if row is not None]
+        self._tell_kept(len(plain))
+        return cast("list[EncodedRow]", plain)
+
+    def decode(self) -> list[DataPoint]:
+        """Return each good point whole, in wire order."""
+        decoded: list[DataPoint] = []
+        kind, points = self._layout.kind, self._reading.points
+        for raw in self._cut_points():
+            examined = self._examine(raw)
+            if isinstance(examined, Refusal):
+                self._reject(examined)
+                continue
+            point, attributes, start, _ = examined
+            frame = Frame(
+                attributes=points.describe(kind, attributes),
+                start_unix_nano=start,
+                exemplars=points.exemplars(point.exemplars) if kind.has_exemplars else [],
+            )
+            decoded.append(kind.build_point(point, frame))
+        self._tell_kept(len(decoded))
+        return decoded
+
+    def describe(self, key: Hashable) -> tuple[dict[str, AnyValue], int]:
+        """Return attributes and start time of the time series that a row's `key` names."""
+        start_unix_nano, attributes = cast("Key", key)
+        return self._reading.points.describe(self._layout.kind, attributes), start_unix_nano
 
     def _cut_points(self) -> Sequence[bytes]:
         """Return the bytes of each point; none, and all are rejected, if the data are not what the header says."""
@@ -162,9 +102,10 @@ class WireMetric(Metric):
         if raw[:1] == _POINT and len(raw) > 3:
             # One point, in most metrics.
             size, begin = raw[1], 2
-            if size >= _LONG and raw[2] < _LONG:
+            if size >= _LONG:
                 size, begin = size + ((raw[2] - 1) << 7), 3
-            if len(raw) == begin + size + len(ending) and raw.endswith(ending):
+            is_whole = len(raw) == begin + size + len(ending) and raw[begin - 1] < _LONG
+            if is_whole and raw.endswith(ending):
                 return (raw[begin : begin + size],)
         try:
             data = schema.DataParts.FromString(raw)
@@ -193,30 +134,6 @@ class WireMetric(Metric):
         point, attributes, start, (value, total) = examined
         key = (start if self._layout.keeps_start else 0, attributes)
         return EncodedRow(key, point.time_unix_nano, value, total)
-
-    def decode(self) -> list[DataPoint]:
-        """Return each good point whole, in wire order."""
-        decoded: list[DataPoint] = []
-        kind, points = self._layout.kind, self._reading.points
-        for raw in self._cut_points():
-            examined = self._examine(raw)
-            if isinstance(examined, Refusal):
-                self._reject(examined)
-                continue
-            point, attributes, start, _ = examined
-            frame = Frame(
-                attributes=points.describe(kind, attributes),
-                start_unix_nano=start,
-                exemplars=points.exemplars(point.exemplars) if kind.has_exemplars else [],
-            )
-            decoded.append(kind.build_point(point, frame))
-        self._tell_kept(len(decoded))
-        return decoded
-
-    def describe(self, key: Hashable) -> tuple[dict[str, AnyValue], int]:
-        """Return attributes and start time of the time series that a row's `key` names."""
-        start_unix_nano, attributes = cast("Key", key)
-        return self._reading.points.describe(self._layout.kind, attributes), start_unix_nano
 
     def _examine(
         self, raw: bytes
@@ -260,7 +177,7 @@ class WireDeltaMetric(WireMetric):
 
     def rows(self) -> Sequence[EncodedRow]:
         """Return each good point, in wire order."""
-        rows = self._read_rows()
+        rows = super().rows()
         self._starts = [cast("Key", row[0])[0] for row in rows]
         return [_new_row(EncodedRow, ((0, cast("Key", row[0])[1]), *row[1:])) for row in rows]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 from typing import Any
 
@@ -37,7 +38,7 @@ async def post(
     }
     async with (
         aiohttp.ClientSession() as session,
-        session.post(url, data=body, headers=named) as answer,
+        session.post(url, data=io.BytesIO(body), headers=named) as answer,
     ):
         return answer.status, await answer.read()
 
@@ -109,7 +110,12 @@ def total(*points: metrics_pb2.NumberDataPoint, temporality: Any = 2) -> metrics
 
 
 def histogram(temporality: Any = 2, **fields: Any) -> metrics_pb2.Metric:
-    whole: dict[str, Any] = {"time_unix_nano": NANOS, "count": 3, "bucket_counts": [1, 2], "explicit_bounds": [1]}
+    whole: dict[str, Any] = {
+        "time_unix_nano": NANOS,
+        "count": 3,
+        "bucket_counts": [1, 2],
+        "explicit_bounds": [1],
+    }
     one = metrics_pb2.HistogramDataPoint(**whole | fields)
     data = metrics_pb2.Histogram(data_points=[one], aggregation_temporality=temporality)
     return metrics_pb2.Metric(name="bad", histogram=data)

@@ -193,7 +193,7 @@ def _read_metric(message: Message) -> Metric:
 
 
 def _read_point(kind: MetricType, message: Message) -> DataPoint:
-    point = _READERS[kind](message)
+    point: DataPoint = _READERS[kind](message)
     point.attributes = _attributes(message.attributes)
     for field in _TIMES:
         setattr(point, field, getattr(message, field))
@@ -205,10 +205,9 @@ def _number(message: Message) -> NumberDataPoint:
     return NumberDataPoint(value=getattr(message, field) if field else None)
 
 
-def _optional(message: Message) -> dict[str, float | None]:
-    return {
-        field: getattr(message, field) if message.HasField(field) else None for field in _OPTIONAL
-    }
+def _optional(message: Message, field: str) -> float | None:
+    value: float | None = getattr(message, field) if message.HasField(field) else None
+    return value
 
 
 def _histogram(message: Message) -> HistogramDataPoint:
@@ -216,26 +215,28 @@ def _histogram(message: Message) -> HistogramDataPoint:
         count=message.count,
         bucket_counts=list(message.bucket_counts),
         explicit_bounds=list(message.explicit_bounds),
-        **_optional(message),
+        sum=_optional(message, "sum"),
+        min=_optional(message, "min"),
+        max=_optional(message, "max"),
     )
 
 
 def _exponential(message: Message) -> ExponentialHistogramDataPoint:
-    sides = {
-        name: ExponentialBuckets(
-            offset=getattr(message, name).offset,
-            bucket_counts=list(getattr(message, name).bucket_counts),
-        )
-        for name in ("positive", "negative")
-    }
     return ExponentialHistogramDataPoint(
         count=message.count,
         scale=message.scale,
         zero_count=message.zero_count,
         zero_threshold=message.zero_threshold,
-        **sides,
-        **_optional(message),
+        positive=_side(message.positive),
+        negative=_side(message.negative),
+        sum=_optional(message, "sum"),
+        min=_optional(message, "min"),
+        max=_optional(message, "max"),
     )
+
+
+def _side(message: Message) -> ExponentialBuckets:
+    return ExponentialBuckets(offset=message.offset, bucket_counts=list(message.bucket_counts))
 
 
 def _summary(message: Message) -> SummaryDataPoint:

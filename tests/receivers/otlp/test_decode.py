@@ -12,7 +12,7 @@ from receivers.errors import DecodeError
 from receivers.model import NO_RECORDED_VALUE, EncodedDeltaPoints
 from receivers.otlp.refusals import EXPLANATIONS, Refusal
 from tests.receivers.otlp.reading import AT_MS, PEER, Reader, encoded, metrics, resources, senders
-from tests.support.otlp_messages import request
+from tests.support.otlp_messages import request, request_bytes
 from tests.support.payloads import EPOCH_S, payload, unix_nano
 
 KEPT = [
@@ -394,3 +394,201 @@ def test_limit_of_time() -> None:
     """Exactly 10 minutes ahead is still taken."""
     text = f"R{{}} gauge m [5@{AT_MS // 1000 + 600 - EPOCH_S}]"
     assert Reader().whole(text) == text
+
+
+def _values(reader: Reader, raw: bytes | str) -> list[float]:
+    return [row.value for metric in metrics(reader.request(raw)) for row in encoded(metric).rows()]
+
+
+@pytest.mark.parametrize("points", [1, 2, 100, 1_000, 20_000])
+def test_any_size(points: int) -> None:
+    """A metric is recognised whatever its length, with the same header each time."""
+    reader = Reader()
+    text = f"csum m [{', '.join(f'{i}{{a={i}}}@10^1' for i in range(points))}]"
+    raw = request_bytes(payload(text))
+    headers = set()
+    for _ in range(2):
+        assert _values(reader, raw) == list(range(points))
+        headers |= {metric.header for metric in metrics(reader.request(raw))}
+    assert len(headers) == 1
+
+
+def test_mixed_numbers() -> None:
+    """Whole numbers and others may alternate within a metric."""
+    reader = Reader()
+    for _ in range(2):
+        assert _values(reader, "csum m [1@10^1, 2.5@10^1, 3@10^1, 4@10^1, 5.5, 6, null@10^1]") == [
+            *[1, 2.5, 3, 4],
+            *[5.5, 6],
+        ]
+    assert reader.counts == {"no_value": 2}
+
+
+def test_plain_form_of_everything() -> None:
+    """What looks like the usual form in part is read as what it is."""
+    reader = Reader()
+    known = "gauge m [5{a=b}]"
+    assert _values(reader, known) == [5]
+    time = struct.pack("<BQ", 0x19, unix_nano("0"))
+    value = struct.pack("<Bq", 0x31, 7)
+    cases = {
+        b"": "no_time",
+        b"\x11": "undecodable",
+        b"\x11" + bytes(8): "no_time",
+        b"\x11" + bytes(8) + value: "no_time",
+        b"\x11" + bytes(8) + time: "no_value",
+        time: "no_value",
+        value: "no_time",
+        bytes(27): "undecodable",
+        b"\x11" + bytes(8) + b"\x11" + bytes(8) + value: "no_time",
+        b"\x11" + bytes(8) + time + b"\x09" + bytes(8): "no_value",
+        b"\x11" + bytes(8) + time[:-1]: "undecodable",
+    }
+    for point, reason in cases.items():
+        message = request(payload(known))
+        data = b"\x0a" + _length(point) + point
+        metric = b"\x0a\x01m" + b"\x2a" + _length(data) + data
+        scope = b"\x12" + _length(metric) + metric
+        part = b"\x12" + _length(scope) + scope
+        raw = message.SerializeToString() + b"\x0a" + _length(part) + part
+        reader.counts.clear()
+        assert _values(reader, raw) == [5]
+        assert reader.counts == {reason: 1}, point
+    assert _values(reader, known) == [5]
+
+
+def test_long_histograms() -> None:
+    """Histograms of any number of buckets are read, known or not."""
+    reader = Reader()
+    for buckets in (1, 2, 15, 16, 200, 3_000):
+        bounds = ",".join(str(float(i)) for i in range(buckets))
+        counts = ",".join("1" * (buckets + 1))
+        text = f"R{{}} chist h [h({buckets + 1};2.5;{bounds};{counts};0.0;9.0){{a=b}}@10^1]"
+        for _ in range(2):
+            assert reader.whole(text) == text
+            assert _values(reader, text) == [buckets + 1]
+    assert not reader.counts
+
+
+def test_histograms_with_exemplars_and_flags() -> None:
+    """Fields beside the usual ones change nothing of a histogram's count and sum."""
+    reader = Reader()
+    message = request(
+        payload("chist h [h(3;2.5;1.0;1,2;0.0;9.0){a=b}@10^1, h(3;2.5;1.0;1,2){a=b}@10^1]")
+    )
+    assert _values(reader, message.SerializeToString()) == [3, 3]
+    points = message.resource_metrics[0].scope_metrics[0].metrics[0].histogram.data_points
+    points[0].exemplars.add(as_double=1.0)
+    points[1].flags = 2
+    assert _values(reader, message.SerializeToString()) == [3, 3]
+    points[0].ClearField("sum")
+    found = encoded(metrics(reader.request(message.SerializeToString()))[0]).rows()
+    assert [row.sum for row in found] == [None, 2.5]
+
+
+def _wrapped(metric: bytes, scope: bytes = b"", resource: bytes = b"") -> bytes:
+    """Return a request with one metric, its scope and its resource as bytes."""
+    parts = b"\x0a" + _length(scope) + scope + b"\x12" + _length(metric) + metric
+    part = b"\x0a" + _length(resource) + resource + b"\x12" + _length(parts) + parts
+    return b"\x0a" + _length(part) + part
+
+
+GOOD = b"\x0a\x01m\x2a\x04\x0a\x00\x0a\x00"
+BROKEN = b"\x0a\xff"
+
+
+@pytest.mark.parametrize(
+    ("raw", "lost"),
+    [
+        (_wrapped(BROKEN), 1),
+        (_wrapped(b"\x0a\x01m\x2a\x02\x0a\xff"), 1),
+        (_wrapped(GOOD, scope=BROKEN), 2),
+        (_wrapped(GOOD, resource=BROKEN), 2),
+        (_wrapped(BROKEN, scope=BROKEN), 1),
+    ],
+    ids=["metric", "data", "scope", "resource", "metric-and-scope"],
+)
+def test_malformed_parts(raw: bytes, lost: int) -> None:
+    """A part that is no protobuf costs its points, as far as they can be counted, and no neighbour."""
+    reader = Reader()
+    _values(reader, _wrapped(GOOD.replace(b"\x0a\x00\x0a\x00", b"\x0a\x02\x08\x00")))
+    reader.counts.clear()
+    good = request_bytes(payload("gauge good [7]"))
+    for text in (good + raw, raw + good):
+        assert _values(reader, text) == [7]
+    assert reader.counts == {"undecodable": 2 * lost}
+
+
+def test_header_of_known_bytes_with_malformed_data() -> None:
+    """A known header in front of data that are no protobuf costs one point."""
+    reader = Reader()
+    good = request_bytes(payload("csum m [5, 6]"))
+    assert _values(reader, good) == [5, 6]
+    at = good.index(b"\x11" if b"\x11" in good else b"\x19")
+    broken = good[: at - 1] + b"\x7f" + good[at:]
+    found = reader.request(broken)
+    assert [list(encoded(metric).rows()) for metric in metrics(found)] == [[]]
+    assert found.rejections.count == 1
+    [metric] = metrics(found)
+    assert metric.data_points == []
+
+
+def test_too_many_points() -> None:
+    """A metric with senselessly many points is refused whole, before they are looked at."""
+    reader = Reader()
+    point = b"\x0a\x00" * 200_001
+    raw = _wrapped(b"\x0a\x01m\x2a" + _length(point) + point)
+    assert _values(reader, raw) == []
+    assert reader.counts == {"too_many_points": 200_001}
+
+
+def test_attributes_out_of_all_proportion_are_refused_quickly() -> None:
+    """100,000 attributes of one point are not looked at one by one."""
+    reader = Reader()
+    message = request(payload("gauge m [5]"))
+    point = message.resource_metrics[0].scope_metrics[0].metrics[0].gauge.data_points[0]
+    for number in range(100_000):
+        point.attributes.add(key=str(number))
+    assert _values(reader, message.SerializeToString()) == []
+    assert reader.counts == {"too_many_attributes": 1}
+
+
+def test_points_belong_to_who_reads_them() -> None:
+    """Attributes that a reader changes are its own."""
+    reader = Reader()
+    text = "csum m [5{a=b,l=[1]}@10^1, 6{a=b}@10^1]"
+    for _ in range(3):
+        [metric] = metrics(reader.request(text))
+        for point in metric.data_points:
+            point.attributes["a"] = "changed"
+            if isinstance(nested := point.attributes.get("l"), list):
+                nested.append(2)
+    assert reader.whole("R{} " + text) == "R{} csum m [5{a=b,l=[1]}@10^1, 6{a=b}@10^1]"
+
+
+def test_attribute_that_is_none() -> None:
+    """An attribute that is no protobuf costs its point."""
+    reader = Reader()
+    raw = request_bytes(payload("gauge m [5, 6{k=abc}]"))
+    at = raw.index(b"\x0a\x01k")
+    assert _values(reader, raw[:at] + b"\x0f" + raw[at + 1 :]) == [5]
+    assert reader.counts == {"undecodable": 1}
+
+
+def test_empty_metric() -> None:
+    """A metric without anything in it is dropped; there is no point to count."""
+    reader = Reader()
+    assert not metrics(reader.request(_wrapped(b"")))
+    assert not reader.counts
+
+
+def test_fields_that_a_gauge_does_not_have() -> None:
+    """A gauge with the temporality of a sum is a gauge, and leaves nothing behind that others would find."""
+    reader = Reader()
+    points = b"\x0a\x12\x19" + struct.pack("<Q", unix_nano("0")) + b"\x31" + struct.pack("<q", 5)
+    for ending in (b"", b"\x10\x02\x18\x01", b"\x10\x07", b""):
+        data = points + ending
+        raw = _wrapped(b"\x0a\x01m\x2a" + _length(data) + data)
+        assert reader.whole(raw) == "R{} gauge m [5]"
+        assert _values(reader, raw) == [5]
+    assert not reader.counts
