@@ -42,7 +42,10 @@ _OPTIONS = (
     # Two servers must not share a port unnoticed.
     ("grpc.so_reuseport", 0),
 )
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
 _STATUS_DETAILS = "grpc-status-details-bin"
+_UNTIL_CANCELLED_S = 1.0
+"""How long C-core may take to cancel a call that it has ended."""
 _NO_MESSAGE = Failure(Code.INVALID_ARGUMENT, "the call ended without a message")
 _TOO_SLOW = Failure(Code.DEADLINE_EXCEEDED, "the message did not arrive in time")
 
@@ -149,10 +152,6 @@ class OtlpGrpcServer:
         await context.abort(grpc.StatusCode.UNIMPLEMENTED, text)
 
 
-_UNTIL_CANCELLED_S = 1.0
-"""How long C-core may take to cancel a call that it has ended."""
-
-
 def _options(settings: GrpcSettings) -> list[tuple[str, int]]:
     options = [
         *_OPTIONS,
@@ -191,6 +190,3 @@ async def _abort(context: Context, failure: Failure) -> None:
     code = _CODES[failure.code]
     trailing = ((_STATUS_DETAILS, encode_status(failure)),) if failure.retry_after_s else ()
     await context.abort(code, failure.message, trailing)
-
-
-_CODES = {code.value[0]: code for code in grpc.StatusCode}

@@ -60,13 +60,10 @@ class OtlpReceiver:
         self._decoder = Decoder(tallies.points)
         self._too_large = OncePerPeer(_TOO_LARGE_EVERY_MS)
         self._other_signals = OncePerPeer()
+        self._unnamed = OncePerPeer()
         self._logged_at_ms = -_LOG_EVERY_MS
         self.is_stopping = False
         """Whether every request is to be told to come again."""
-
-    def set_consumer(self, consumer: Consumer) -> None:
-        """Hand the batches from now on to `consumer`."""
-        self._consumer = consumer
 
     def receive(
         self,
@@ -121,6 +118,8 @@ class OtlpReceiver:
         """
         errors: list[ConsumeError | None] = []
         for sender, metrics in request.batches:
+            if sender.identity == context.client_address:
+                self._tell_of_unnamed(context.client_address, at_ms)
             self._presence.reported(sender, at_ms)
             try:
                 self._consumer.consume(Batch(sender, at_ms, metrics, context))
@@ -140,3 +139,9 @@ class OtlpReceiver:
             return _DEFECT
         self.refuse(RequestRefusal.RETRYABLE if retryable else RequestRefusal.PERMANENT)
         return failure_of(told)
+
+    def _tell_of_unnamed(self, peer: str, at_ms: int) -> None:
+        """Tell the operator once of a peer whose processes cannot be told apart: two of them would be one sender."""
+        if self._unnamed.is_due(peer, at_ms):
+            expected = "service.instance.id, host.name or k8s.pod.uid in the resource"
+            log.warning("sender is known by its address only", peer=peer, expected=expected)

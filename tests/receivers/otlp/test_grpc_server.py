@@ -192,6 +192,16 @@ async def test_several_senders() -> None:
     assert [what for what, _ in otlp.presence.story()] == ["reported"] * 4
 
 
+async def test_unnamed_senders(otlp: RunningGrpc) -> None:
+    """A peer whose resource names no process is told to the operator once; one that does never."""
+    with structlog.testing.capture_logs() as lines:
+        for body in (raw(instance="pod-1"), ONE, ONE):
+            await otlp.export(body)
+    assert [(line["event"], line["peer"]) for line in lines] == [
+        ("sender is known by its address only", "127.0.0.1")
+    ]
+
+
 async def test_metadata() -> None:
     """Metadata go with the batch when asked for, the sender's address always."""
     for include in (False, True):
