@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import resource
 import subprocess
 import sys
@@ -21,13 +20,14 @@ from receivers.otlp.compression import (
     UnsupportedEncodingError,
     decompress,
 )
+from tests.support.otlp_requests import packed
 
 TEXT = b"some metrics, " * 100
 LIMIT = len(TEXT)
 _RAW = zlib.compressobj(wbits=-15)
 PACKED = {
-    "gzip": gzip.compress(TEXT),
-    "gzip, two members": gzip.compress(TEXT[:70]) + gzip.compress(TEXT[70:]),
+    "gzip": packed(TEXT),
+    "gzip, two members": packed(TEXT[:70]) + packed(TEXT[70:]),
     "deflate": zlib.compress(TEXT),
     "zlib": zlib.compress(TEXT),
     "deflate, raw": _RAW.compress(TEXT) + _RAW.flush(),
@@ -62,14 +62,14 @@ def test_over_the_limit(form: str) -> None:
 @pytest.mark.parametrize("form", PACKED)
 def test_cut(form: str) -> None:
     """A body that ends too early is an error, never half a message."""
-    packed = PACKED[form]
-    for size in range(len(packed)):
+    whole = PACKED[form]
+    for size in range(len(whole)):
         try:
-            found = decompress(packed[:size], encoding_of(form), LIMIT)
+            found = decompress(whole[:size], encoding_of(form), LIMIT)
         except DecodeError:
             continue
         # Members and frames end where a sender may end too; nothing tells the one from the other.
-        assert found in {b"", TEXT[:70], TEXT[:9]} or size > len(packed) - 4
+        assert found in {b"", TEXT[:70], TEXT[:9]} or size > len(whole) - 4
 
 
 @pytest.mark.parametrize(
@@ -98,13 +98,13 @@ def test_wrong(encoding: str, body: bytes) -> None:
 
 def test_empty_content() -> None:
     """A body of nothing, packed, is nothing."""
-    assert decompress(gzip.compress(b""), "gzip", 0) == b""
+    assert decompress(packed(b""), "gzip", 0) == b""
 
 
 def test_many_members() -> None:
     """A body of tens of thousands of gzip members is refused: it is work without content."""
     with pytest.raises(DecodeError, match="more than 1024 members"):
-        decompress(gzip.compress(b"") * 10_000, "gzip", LIMIT)
+        decompress(packed(b"") * 10_000, "gzip", LIMIT)
 
 
 def test_unsupported() -> None:
