@@ -48,7 +48,7 @@ def names(sink: SinkConsumer) -> list[str]:
 def test_alone_is_unwrapped() -> None:
     """A pipeline of nothing but one exporter is that exporter: no wrapper, no cost."""
     sink = SinkConsumer()
-    assert build("", windows=sink) == {"opencensus": sink}
+    assert build("", windows=sink) == {"opencensus": sink, "otlp": sink}
 
 
 def test_processors_in_order() -> None:
