@@ -5,6 +5,8 @@
   index       labels -> rows
   catalogue   sender and labels -> series
   senders     intervals, ends, clocks
+  times       times as senders give them
+  totals      deltas to running totals
   intake      a message's way into the rings
   collection  the above in step, as series come and go
   names       known and refused metric names

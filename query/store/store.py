@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from query.labels import METRIC_NAME, Labels, Matcher
-from query.queryable import NO_TIME, Int64Array, Selection
+from query.queryable import NO_TIME, Selection
 from query.store.collection import Collection
 from query.store.dump import DumpError, dump_collection, load_collection
 from query.store.index import MAX_CACHED_QUESTIONS
@@ -27,11 +27,10 @@ from query.store.senders import (
     SenderTable,
 )
 from query.store.settings import COUNTERS, NOTICES, Notify, StoreSettings
+from query.store.times import MAX_TIME_MS, int64_times, known_starts
+from query.store.totals import Part
 
 __all__ = ["COUNTERS", "NOTICES", "Series", "Store", "StoreSettings"]
-
-MAX_TIME_MS = 2**62
-"""Later start times are no times."""
 
 MAX_LABEL_CHARACTERS = 8_192
 """Names and values of one series; OpenCensus allows values of 255 characters."""
@@ -55,6 +54,8 @@ class Store:
             self._collection.rows, self._collection.rings, self.counters, settings.retention_ms
         )
         self._names = Names(settings.max_known_names)
+        self.exponential_names: set[str] = set()
+        """Names of series that are the buckets of exponential histograms."""
         self._all_live = False
         """Whether the last search for series of ended senders found none, and no sender has ended since."""
         self._told_ms: dict[str, int] = {}
@@ -159,31 +160,55 @@ class Store:
         times_ms: Sequence[int],
         values: Sequence[float],
         *,
+        starts_ms: Sequence[int] | None = None,
         correct_clock: bool = True,
     ) -> int:
         """Store one message's samples; return how many were stored.
 
-        Without `correct_clock` times are taken as they are (promql.md 6.3).
+        With `starts_ms` the values are deltas, each counted from its start, 0 where unknown, to its time: what is stored
+        is their running total (otlp.md 3.2). Without `correct_clock` times are taken as they are (promql.md 6.3).
         """
         known = self._senders.get(sender)
         if known is None or not series:
             return 0
         rows = [one.row for one in series]
-        times, numbers = _int64(times_ms), np.array(values, dtype=np.float64)
+        times, numbers = int64_times(times_ms), np.array(values, dtype=np.float64)
         if not correct_clock:
             known.trust_clock(times)
         elif known.observe_clock(times, at_ms):
             self._tell_shift(known)
+        starts = None if starts_ms is None else known_starts(starts_ms, known.clock_offset_ms)
         if known.clock_offset_ms:
             times += known.clock_offset_ms
         self._senders.known_until_ms[known.number] = known.known_until_ms
         # What a filter leaves is mostly one series: arrays of one element cost more than what is in them.
-        if len(rows) == 1 and self._intake.append_one(at_ms, rows[0], int(times[0]), values[0]):
+        is_one = len(rows) == 1 and starts is None
+        if is_one and self._intake.append_one(at_ms, rows[0], int(times[0]), values[0]):
             stored = 1
         else:
-            stored = self._intake.append(known, at_ms, rows, times, numbers)
+            part = Part(np.array(rows, dtype=np.int64), times, numbers, starts)
+            stored = self._intake.append(known, at_ms, part)
         self.counters["stored"] += stored
         return stored
+
+    def restart(self, series: Series, start_ms: int) -> None:
+        """Note the start time of the next sample of a series, as `series` does."""
+        if series.alive and 0 < start_ms < MAX_TIME_MS:
+            self._collection.restart(series, start_ms)
+
+    def forget(self, series: Sequence[Series]) -> None:
+        """Forget series with all their samples, those that are alive."""
+        self._collection.remove([one for one in series if one.alive])
+
+    def continue_from(self, series: Series, other: Series, *, as_zero: bool = False) -> None:
+        """Give `series`, if it has none, the samples of `other`, which it was the same as; or zeros at their times."""
+        self._collection.copy(other, series, as_zero=as_zero)
+
+    def note_exponential(self, name: str) -> None:
+        """Note that the buckets of this name are those of exponential histograms."""
+        if len(self.exponential_names) < self._settings.max_known_names:
+            self.exponential_names.add(name)
+        self._described = (-1, {})
 
     def select(
         self,
@@ -269,7 +294,11 @@ class Store:
 
     def dump(self) -> dict[str, object]:
         """Return everything that `load` needs, as plain lists and arrays; copies."""
-        return {"known_names": self.known_names(), **dump_collection(self._collection)}
+        return {
+            "known_names": self.known_names(),
+            "exponential_names": sorted(self.exponential_names),
+            **dump_collection(self._collection),
+        }
 
     def load(self, dump: Mapping[str, object], at_ms: int) -> None:
         """Take over a dump into an empty store, less what is older than the retention.
@@ -287,6 +316,9 @@ class Store:
         if not isinstance(names, list):
             raise DumpError("known_names is not a list")
         self._names.add(frozenset(map(str, names)))
+        exponential_names = dump.get("exponential_names")
+        if isinstance(exponential_names, list):  # a dump of an earlier release has none
+            self.exponential_names.update(map(str, exponential_names))
 
     def _live(self, sender: Sender) -> bool:
         return bool(self._senders.live[sender.number])
@@ -301,7 +333,7 @@ class Store:
             self._described = (index.changes, described)
         found = described.get(id(rows))
         if found is None or found.rows is not rows:
-            found = describe(rows, self._collection.rows, self._senders)
+            found = describe(rows, self._collection.rows, self._senders, self.exponential_names)
             described[id(rows)] = found
         return found
 
@@ -371,11 +403,3 @@ class Store:
 
 def _metric_name(labels: Labels) -> str:
     return next((value for key, value in labels if key == METRIC_NAME), "")
-
-
-def _int64(times_ms: Sequence[int]) -> Int64Array:
-    """Return times as an array; those that do not fit are as far away as can be."""
-    try:
-        return np.array(times_ms, dtype=np.int64)
-    except OverflowError:
-        return np.array([max(-MAX_TIME_MS, min(time, MAX_TIME_MS)) for time in times_ms], np.int64)
