@@ -69,7 +69,7 @@ class Windows:
         self._count = count
         self._on_append = on_append
         self._memos: dict[Sender, _SenderMemo] = {}
-        self._remembered = 0
+        self.remembered = 0
         """Metrics and series in all memos."""
         self.families: dict[str, MetricHeader] = {}
         """What senders tell of metrics, by name as stored; of metrics that tell nothing there is nothing."""
@@ -90,7 +90,7 @@ class Windows:
         """Tell the store that a stream of `sender` has ended."""
         self._store.sender_closed(str(sender), at_ms)
         memo = self._memos.pop(sender, {})
-        self._remembered -= sum(known.size if known else 1 for known in memo.values())
+        self.remembered -= sum(known.size if known else 1 for known in memo.values())
 
     def asked(self, name: str) -> None:
         """Note that a query named this metric: buckets that someone asks for are stored from now on."""
@@ -98,9 +98,9 @@ class Windows:
 
     def consume(self, batch: Batch) -> None:
         """Store every data point of `batch`; bad ones are counted and left out."""
-        if len(self._memos) > MAX_SENDER_MEMOS or self._remembered > MAX_MEMOS:
+        if len(self._memos) > MAX_SENDER_MEMOS or self.remembered > MAX_MEMOS:
             self._memos.clear()
-            self._remembered = 0
+            self.remembered = 0
         memo = self._memos.setdefault(batch.sender, {})
         message = Message(
             store=self._store,
@@ -136,7 +136,7 @@ class Windows:
             known = describe(header, add_suffixes=add_suffixes)
         if len(header.name) + len(header.description) <= MAX_HEADER_CHARACTERS:
             memo[resource, header] = known
-            self._remembered += 1
+            self.remembered += 1
         tells = header.description or header.unit or header.type is not MetricType.GAUGE
         if known and tells and (known.name in self.families or len(self.families) < MAX_FAMILIES):
             self.families[known.name] = header
@@ -156,7 +156,7 @@ class Windows:
             target, before = Target(message, known, resource), known.size
             for point in metric.data_points:
                 self._points.add(target, point)
-            self._remembered += known.size - before
+            self.remembered += known.size - before
         elif known.is_delta and isinstance(encoded, EncodedDeltaPoints):
             self._encoded_deltas(message, known, resource, encoded)
         else:
@@ -224,8 +224,8 @@ class Windows:
         if pair is None or (pair[1] is None and target.known.is_distribution):
             return pair  # it is refused anew each time
         if len(rows) >= MAX_ROWS_PER_METRIC:
-            self._remembered -= len(rows)
+            self.remembered -= len(rows)
             rows.clear()
-        self._remembered += key not in rows
+        self.remembered += key not in rows
         rows[key] = pair
         return pair

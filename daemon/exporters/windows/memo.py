@@ -66,11 +66,13 @@ class MetricMemo:
     """Series by the key of their bytes."""
     tracked: dict[int, Tracked] = field(default_factory=dict)
     """Decoded time series by `source_of`."""
+    part_count: int = 0
+    """Buckets and quantiles in `tracked`."""
 
     @property
     def size(self) -> int:
         """How many things are remembered here, this one included."""
-        return 1 + len(self.rows) + len(self.tracked)
+        return 1 + len(self.rows) + len(self.tracked) + self.part_count
 
 
 def has_no_temporality(header: MetricHeader) -> bool:

@@ -34,12 +34,14 @@ class Points:
         tracked = track(target, point)
         if tracked is None:
             return
+        parts = len(tracked.parts)
         if ended:
             _end(target, tracked, point)
         elif isinstance(point, NumberDataPoint):
             target.add(point, tracked.first, float(point.value or 0))
         else:
             self._add_distribution(target, tracked, point)
+        target.known.part_count += len(tracked.parts) - parts
 
     def _add_distribution(
         self,
@@ -75,6 +77,8 @@ def track(target: Target, point: DataPoint) -> Tracked | None:
         tracked.parts = found.parts
         for series in tracked.parts.values():
             target.message.store.restart(series, start_unix_nano // NANOS_PER_MS)
+    elif found is not None:
+        known.part_count -= len(found.parts)
     known.tracked[source] = tracked
     return tracked
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.config.windows import HistogramBuckets
+from query.estimator import estimate
 from receivers.consumer import Sender
 from receivers.model import (
     NO_RECORDED_VALUE,
@@ -23,6 +24,7 @@ from receivers.model import (
 )
 from tests.support.exporting import (
     ENDED,
+    SENDER,
     START_MS,
     DeltasOnTheWire,
     Exporting,
@@ -253,3 +255,49 @@ def test_both_temporalities_and_both_ways_are_the_same_series(steps: list[tuple[
     assert [one for one in stored["dd"] if one[0] in times] == stored["cd"]
     values = [value for _, value in stored["dd"]]
     assert (values[0], values[-1], values == sorted(values)) == (0, total, True)
+
+
+@given(STEPS)
+def test_the_increase_is_what_was_sent(steps: list[tuple[int, int]]) -> None:
+    """No value appears from nothing: from each report on, the increase is what later deltas hold."""
+    exporting = Exporting(retention_ms=0)
+    delta = header(MetricType.SUM, Temporality.DELTA, is_monotonic=True)
+    sent: list[tuple[int, int]] = [(0, 0)]
+    for intervals, count in steps:
+        now_s = sent[-1][0] + 10 * intervals
+        exporting.send(now_s, delta, number(count, now_s, now_s - 10))
+        sent.append((now_s, count))
+    end_s = sent[-1][0]
+    for begin_s, _ in sent[:-1]:
+        window_ms = (end_s - begin_s) * 1000
+        selection = exporting.store.select([], start_ms=0, end_ms=2 * START_MS)
+        found = estimate(selection, window_ms=window_ms, at_ms=START_MS + end_s * 1000)
+        assert found.increase.tolist() == [sum(count for at_s, count in sent if at_s > begin_s)]
+
+
+def test_default_report_interval() -> None:
+    """A sender of OTLP reports every 60 s until its reports say otherwise, one of OpenCensus every 20 s."""
+    exporting = Exporting()
+    for sender in (Sender("otlp", "a"), Sender("opencensus", "b")):
+        exporting.windows.opened(sender, START_MS)
+        resource = Resource(attributes={"host.name": sender.identity})
+        exporting.send(0, GAUGE, number(1, 0), sender=sender, resource=resource)
+    found = exporting.store.select([], start_ms=0, end_ms=START_MS)
+    intervals = dict(
+        zip(found.senders.names, found.senders.report_interval_ms.tolist(), strict=True)
+    )
+    assert intervals == {"otlp:a": 60_000, "opencensus:b": 20_000}
+
+
+def test_what_is_remembered_is_counted() -> None:
+    """Buckets and quantiles count too: a metric's memory is bounded whatever its points hold."""
+    exporting = Exporting(HistogramBuckets.ALWAYS, retention_ms=60_000)
+    exporting.windows.opened(SENDER, START_MS)
+    for time_s, bounds in ((10, [1, 2]), (20, [1]), (200, [1, 2, 3])):
+        exporting.store.advance(START_MS + time_s * 1000)
+        point = explicit(0, 0, (bounds, [0] * (len(bounds) + 1)), time_s, 0)
+        exporting.send(time_s, HISTOGRAM, point)
+        # The metric, its one time series, and a series for each bound.
+        assert exporting.windows.remembered == 2 + len(bounds) + 1
+    exporting.windows.closed(SENDER, START_MS + 200_000)
+    assert exporting.windows.remembered == 0
