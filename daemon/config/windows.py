@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BeforeValidator, PlainSerializer
-
 from daemon.config.fields import Count, CountOrNone, DurationMs, rejected, shown
+from daemon.config.markers import BeforeValidator, PlainSerializer
 
 DEFAULT_RESOURCE_LABELS = ("host.name", "service.instance.id", "k8s.pod.name")
 """Resource attributes that tell one process from another (DESIGN 3.4)."""

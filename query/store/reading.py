@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from query.labels import METRIC_NAME, Labels
+from query.labels import Labels, name_in
 from query.queryable import BoolArray, Int64Array, Selection, Senders
 from query.store.ring import Rings
 from query.store.rows import RowTable
@@ -59,7 +59,7 @@ def describe(
         sender_index=place[of_row],
         has_counters=bool(table.is_counter[rows].any()),
         has_exponential=bool(exponential_names)
-        and any(dict(labels).get(METRIC_NAME) in exponential_names for labels in table.shown[rows]),
+        and any(name_in(labels) in exponential_names for labels in table.shown[rows]),
     )
 
 

@@ -7,14 +7,14 @@ fields, see `NOTICES`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from query.labels import METRIC_NAME, Labels, Matcher
+from query.labels import Labels, Matcher, name_in
 from query.queryable import NO_TIME, Selection
 from query.store.collection import Collection
-from query.store.dump import DumpError, dump_collection, load_collection
+from query.store.dump import VERSION, Dump, DumpError, Loading, dump_collection
 from query.store.index import MAX_CACHED_QUESTIONS
 from query.store.intake import Intake
 from query.store.names import MAX_NAME_LENGTH, Names
@@ -48,18 +48,11 @@ class Store:
         self._settings = settings
         self._notify = notify
         self.counters: Counter[str] = Counter(dict.fromkeys(COUNTERS, 0))
-        self._senders = SenderTable(settings.max_senders)
-        self._collection = Collection(self._senders, long_rings=settings.retention_ms == 0)
-        self._intake = Intake(
-            self._collection.rows, self._collection.rings, self.counters, settings.retention_ms
-        )
-        self._names = Names(settings.max_known_names)
-        self.exponential_names: set[str] = set()
-        """Names of series that are the buckets of exponential histograms."""
+        self._described: tuple[int, dict[int, Matched]]
+        self._empty()
         self._all_live = False
         """Whether the last search for series of ended senders found none, and no sender has ended since."""
         self._told_ms: dict[str, int] = {}
-        self._described: tuple[int, dict[int, Matched]] = (-1, {})
 
     def sender_opened(self, sender: str, at_ms: int, *, report_interval_ms: int) -> None:
         """Count a stream of `sender`; its default report interval is its protocol's."""
@@ -135,7 +128,7 @@ class Store:
                 known is None
             ):  # max_senders refused it, and what it knows is missing in every answer
                 until_ms = at_ms + int(MISSED_INTERVALS * DEFAULT_REPORT_INTERVAL_MS)
-                self._names.refuse(_metric_name(labels), until_ms)
+                self._names.refuse(name_in(labels), until_ms)
                 return None
             if not self._admit(known, labels, at_ms):
                 return None
@@ -143,7 +136,7 @@ class Store:
                 known, labels, start_ms=start_ms, is_counter=is_counter
             )
         elif source and series.source and series.source != source:
-            self._refuse(series.sender, _metric_name(labels), at_ms, 1, ONE_SOURCE)
+            self._refuse(series.sender, name_in(labels), at_ms, 1, ONE_SOURCE)
             return None
         elif start_ms != NO_TIME:
             self._collection.restart(series, start_ms)
@@ -202,13 +195,12 @@ class Store:
 
     def continue_from(self, series: Series, other: Series, *, as_zero: bool = False) -> None:
         """Give `series`, if it has none, the samples of `other`, which it was the same as; or zeros at their times."""
-        self._collection.copy(other, series, as_zero=as_zero)
+        if series.alive and other.alive:
+            self._collection.copy(other, series, as_zero=as_zero)
 
     def note_exponential(self, name: str) -> None:
-        """Note that the buckets of this name are those of exponential histograms."""
-        if len(self.exponential_names) < self._settings.max_known_names:
-            self.exponential_names.add(name)
-        self._described = (-1, {})
+        """Note that series of this name, yet to come, are the buckets of exponential histograms."""
+        self._names.note_exponential(name)
 
     def select(
         self,
@@ -292,33 +284,46 @@ class Store:
         """Let no sender end for a silence before `now_ms`: nothing was heard, because the process did not run."""
         self._senders.excuse(now_ms)
 
-    def dump(self) -> dict[str, object]:
-        """Return everything that `load` needs, as plain lists and arrays; copies."""
-        return {
-            "known_names": self.known_names(),
-            "exponential_names": sorted(self.exponential_names),
-            **dump_collection(self._collection),
-        }
+    def dump(self) -> Iterator[Dump]:
+        """Yield everything that `load` needs in slices of a few ms, plain lists and arrays; writing may go on between them."""
+        yield {"version": VERSION, **self._names.dump()}
+        yield from dump_collection(self._collection)
 
-    def load(self, dump: Mapping[str, object], at_ms: int) -> None:
-        """Take over a dump into an empty store, less what is older than the retention.
+    def load(self, dump: Iterable[Dump], at_ms: int) -> Iterator[None]:
+        """Take over the slices of a dump into an empty store, less what is older than the retention; a step for each.
+
+        Nothing may be written or asked before the last step.
 
         Raises:
-            DumpError: not a dump of this version; the store is to be thrown away.
+            DumpError: not a dump of this version; the store is empty again.
         """
         retention_ms = self._settings.retention_ms
-        keep_after_ms = at_ms - retention_ms if retention_ms else NO_TIME
-        left_out = load_collection(
-            self._collection, dump, at_ms, keep_after_ms, self._settings.max_series
+        loading = Loading(
+            self._collection,
+            at_ms=at_ms,
+            keep_after_ms=at_ms - retention_ms if retention_ms else NO_TIME,
+            max_series=self._settings.max_series,
         )
-        self.counters["forgotten_series"] += left_out
-        names = dump.get("known_names")
-        if not isinstance(names, list):
-            raise DumpError("known_names is not a list")
-        self._names.add(frozenset(map(str, names)))
-        exponential_names = dump.get("exponential_names")
-        if isinstance(exponential_names, list):  # a dump of an earlier release has none
-            self.exponential_names.update(map(str, exponential_names))
+        try:
+            for one in dump:
+                if "known_names" in one:
+                    self._names.load(one)
+                loading.take(one)
+                yield
+        except DumpError:
+            self._empty()
+            raise
+        loading.finish()
+        self.counters["forgotten_series"] += loading.left_out
+
+    def _empty(self) -> None:
+        self._senders = SenderTable(self._settings.max_senders)
+        long_rings = self._settings.retention_ms == 0
+        self._collection = Collection(self._senders, long_rings=long_rings)
+        rows, rings = self._collection.rows, self._collection.rings
+        self._intake = Intake(rows, rings, self.counters, self._settings.retention_ms)
+        self._names = Names(self._settings.max_known_names)
+        self._described = (-1, {})
 
     def _live(self, sender: Sender) -> bool:
         return bool(self._senders.live[sender.number])
@@ -333,7 +338,7 @@ class Store:
             self._described = (index.changes, described)
         found = described.get(id(rows))
         if found is None or found.rows is not rows:
-            found = describe(rows, self._collection.rows, self._senders, self.exponential_names)
+            found = describe(rows, self._collection.rows, self._senders, self._names.exponential)
             described[id(rows)] = found
         return found
 
@@ -347,7 +352,7 @@ class Store:
 
     def _admit(self, sender: Sender, labels: Labels, at_ms: int) -> bool:
         """Return whether there is room for another series; those of ended senders make it (DESIGN 5)."""
-        name = _metric_name(labels)
+        name = name_in(labels)
         limit, setting = MAX_LABEL_CHARACTERS, "characters of all labels together"
         if sum([len(key) + len(value) for key, value in labels]) <= limit:
             limit, setting = self._settings.max_series_per_metric, "max_series_per_metric"
@@ -399,7 +404,3 @@ class Store:
         if at_ms - self._told_ms.get(event, NO_TIME) >= REFUSALS_TOLD_EVERY_MS:
             self._told_ms[event] = at_ms
             self._notify(event, fields)
-
-
-def _metric_name(labels: Labels) -> str:
-    return next((value for key, value in labels if key == METRIC_NAME), "")

@@ -133,7 +133,8 @@ def test_totals_are_in_a_dump() -> None:
     """A process that loads the dump of another goes on from its totals."""
     exporting, next_one = Exporting(), Exporting()
     exporting.send(10, COUNTER, number(5, 10, 0))
-    next_one.store.load(exporting.store.dump(), START_MS + 15_000)
+    for _ in next_one.store.load(exporting.store.dump(), START_MS + 15_000):
+        pass
     next_one.send(20, COUNTER, number(3, 20, 10))
     assert next_one.stored() == {"m": [(0, 0), (10, 5), (20, 8)]}
 
