@@ -13,6 +13,7 @@
   reading     selections
   dump        a collection as plain data, and back
   settings    limits, counters, notices
+  telling     refusals, told now and then
   store       the whole, and its limits
 
 May import `query.queryable` and what is below it; knows nothing of the query language.

@@ -1,9 +1,15 @@
-"""What a store is told and what it tells: settings, counters, notices."""
+"""What a store is told and what it tells: settings, limits, counters, notices."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+
+MAX_LABEL_CHARACTERS = 8_192
+"""Names and values of one series; OpenCensus allows values of 255 characters."""
+EVICTED_AT_ONCE = 256
+FORGOTTEN_AT_ONCE = 1_000
+"""Series that one `advance` forgets: about 4 ms."""
 
 COUNTERS = {
     "stored": "samples stored",

@@ -26,19 +26,22 @@ from query.store.senders import (
     Sender,
     SenderTable,
 )
-from query.store.settings import COUNTERS, NOTICES, Notify, StoreSettings
+from query.store.settings import (
+    COUNTERS,
+    EVICTED_AT_ONCE,
+    FORGOTTEN_AT_ONCE,
+    MAX_LABEL_CHARACTERS,
+    NOTICES,
+    Notify,
+    StoreSettings,
+)
+from query.store.telling import Refusals
 from query.store.times import MAX_TIME_MS, int64_times, known_starts
 from query.store.totals import Part
 
 __all__ = ["COUNTERS", "NOTICES", "Series", "Store", "StoreSettings"]
 
-MAX_LABEL_CHARACTERS = 8_192
-"""Names and values of one series; OpenCensus allows values of 255 characters."""
 ONE_SOURCE = "series of one sender with equal labels"
-EVICTED_AT_ONCE = 256
-FORGOTTEN_AT_ONCE = 1_000
-"""Series that one `advance` forgets: about 4 ms."""
-REFUSALS_TOLD_EVERY_MS = 60_000
 
 
 class Store:
@@ -52,7 +55,7 @@ class Store:
         self._empty()
         self._all_live = False
         """Whether the last search for series of ended senders found none, and no sender has ended since."""
-        self._told_ms: dict[str, int] = {}
+        self._refusals = Refusals(notify)
 
     def sender_opened(self, sender: str, at_ms: int, *, report_interval_ms: int) -> None:
         """Count a stream of `sender`; its default report interval is its protocol's."""
@@ -100,7 +103,7 @@ class Store:
             self.counters["refused_names"] += len(refused)
             limit = self._settings.max_known_names
             name = refused[0][:MAX_NAME_LENGTH]
-            self._warn("metric_name_refused", at_ms, {"metric": name, "limit": limit})
+            self._refusals.tell("metric_name_refused", at_ms, {"metric": name, "limit": limit})
 
     def series(
         self,
@@ -124,9 +127,8 @@ class Store:
         series = self._collection.get(sender, labels)
         if series is None:
             known = self._senders.get(sender)
-            if (
-                known is None
-            ):  # max_senders refused it, and what it knows is missing in every answer
+            if known is None:
+                # max_senders refused it, and what it knows is missing in every answer.
                 until_ms = at_ms + int(MISSED_INTERVALS * DEFAULT_REPORT_INTERVAL_MS)
                 self._names.refuse(name_in(labels), until_ms)
                 return None
@@ -176,9 +178,8 @@ class Store:
         self._senders.known_until_ms[known.number] = known.known_until_ms
         # What a filter leaves is mostly one series: arrays of one element cost more than what is in them.
         is_one = len(rows) == 1 and starts is None
-        if is_one and self._intake.append_one(at_ms, rows[0], int(times[0]), values[0]):
-            stored = 1
-        else:
+        stored = 1
+        if not (is_one and self._intake.append_one(at_ms, rows[0], int(times[0]), values[0])):
             part = Part(np.array(rows, dtype=np.int64), times, numbers, starts)
             stored = self._intake.append(known, at_ms, part)
         self.counters["stored"] += stored
@@ -334,8 +335,7 @@ class Store:
         rows = index.match(matchers)
         changes, described = self._described
         if changes != index.changes or len(described) >= MAX_CACHED_QUESTIONS:
-            described = {}
-            self._described = (index.changes, described)
+            self._described = (index.changes, described := {})
         found = described.get(id(rows))
         if found is None or found.rows is not rows:
             found = describe(rows, self._collection.rows, self._senders, self._names.exponential)
@@ -347,7 +347,7 @@ class Store:
         if sender is None:
             self.counters["refused_senders"] += 1
             limit = self._settings.max_senders
-            self._warn("sender_refused", at_ms, {"sender": name, "limit": limit})
+            self._refusals.tell("sender_refused", at_ms, {"sender": name, "limit": limit})
         return sender
 
     def _admit(self, sender: Sender, labels: Labels, at_ms: int) -> bool:
@@ -369,7 +369,9 @@ class Store:
         self._names.refuse(name, max(at_ms, sender.deadline_ms))
         sender.lapse(name[:MAX_NAME_LENGTH])
         name = name[:MAX_NAME_LENGTH]
-        self._warn("series_refused", at_ms, {"metric": name, "limit": limit, "setting": setting})
+        self._refusals.tell(
+            "series_refused", at_ms, {"metric": name, "limit": limit, "setting": setting}
+        )
 
     def _make_room(self) -> bool:
         if self._all_live:
@@ -384,10 +386,8 @@ class Store:
         self.counters["shifted_senders"] += 1
         if not sender.shift_told:
             sender.shift_told = True
-            self._notify(
-                "sender_clock_shifted",
-                {"sender": sender.name, "offset_ms": sender.clock_offset_ms},
-            )
+            fields = {"sender": sender.name, "offset_ms": sender.clock_offset_ms}
+            self._notify("sender_clock_shifted", fields)
 
     def _tell_apart(self, sender: Sender) -> None:
         told = self._collection.tell_apart(sender)
@@ -398,9 +398,3 @@ class Store:
                 "labels_shared_by_live_senders",
                 {"label_sets": len(told), "labels": dict(labels), "senders": senders},
             )
-
-    def _warn(self, event: str, at_ms: int, fields: dict[str, object]) -> None:
-        """Tell of a refusal, if the last one of its kind was told a while ago."""
-        if at_ms - self._told_ms.get(event, NO_TIME) >= REFUSALS_TOLD_EVERY_MS:
-            self._told_ms[event] = at_ms
-            self._notify(event, fields)
