@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 
 from daemon.components.part import MIB, Part, Runtime
 from daemon.config.dump import format_config
@@ -22,18 +22,15 @@ from receivers.prometheusremotewrite.receiver import RemoteWriteReceiver
 
 
 def build_extension(
-    runtime: Runtime,
-    config: ExtensionConfig,
-    consumers: Mapping[str, Consumer],
-    missing: Callable[[], Sequence[str]],
+    runtime: Runtime, config: ExtensionConfig, consumers: Mapping[str, Consumer]
 ) -> Part:
-    """Return what runs for `config`; `consumers` are those of receivers, `missing` what the process lacks to be ready."""
+    """Return what runs for `config`; `consumers` are those of receivers."""
     if isinstance(config, KedaScalerConfig):
         return _build_scaler(runtime, config)
     if isinstance(config, HttpApiConfig):
         return _build_http_api(runtime, config, consumers)
     assert isinstance(config, HealthCheckConfig)  # noqa: S101  the last of the union
-    return HealthCheck(config, missing)
+    return HealthCheck(config, runtime.missing, runtime.details)
 
 
 def settling_ms(runtime: Runtime, scaler: KedaScaler) -> int:
@@ -75,7 +72,7 @@ def _build_http_api(
     explainer = Explainer(
         asked,
         runtime.clock,
-        queries=runtime.config.named_queries,
+        queries=lambda: runtime.config.named_queries,
         retention_ms=runtime.windows_config.retention,
         settle_for_ms=runtime.windows_config.settle_for,
     )
@@ -91,6 +88,8 @@ def _build_http_api(
         headers=runtime.windows.families,
         asked=runtime.windows.asked,
         yaml=lambda: format_config(runtime.config),
+        reloaded=lambda: "reload" not in runtime.details(),
+        administration=runtime.administration,
         count=runtime.metrics.counters(
             "tallyd_http_api_answers", "Answers of the HTTP API", label="status"
         ),
