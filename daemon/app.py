@@ -13,8 +13,9 @@ import structlog
 
 from daemon.clock import Clock, Sleep, system_clock
 from daemon.components.administration import administer
+from daemon.components.doctor import diagnose
 from daemon.components.exporters import build_exporter
-from daemon.components.extensions import build_extension, settling_ms
+from daemon.components.extensions import become_ready, build_extension, settling_ms
 from daemon.components.part import Part, Runtime
 from daemon.components.receivers import build_receiver
 from daemon.config.changes import restart_needed
@@ -27,7 +28,9 @@ from daemon.pipeline import Outlet, build_pipelines
 from daemon.processors.build import ProcessorSettings
 from daemon.reloading import Read, Reloading
 from daemon.scaler.service import KedaScaler
+from daemon.snapshot.extension import Snapshot
 from daemon.telemetry import SelfMetrics, set_log_level, supervise
+from daemon.web.doctor import Finding
 from daemon.web.metrics import MetricsPage
 from query.scaling import Engine
 from query.store.store import COUNTERS, Store, StoreSettings
@@ -86,6 +89,9 @@ class App:
             store=self.store,
             engine=self.engine,
             windows=self.windows,
+            held=lambda: self._scaler.answers.held() if self._scaler is not None else {},
+            loaded=lambda loaded: become_ready(self._extensions.values(), loaded),
+            diagnose=self._diagnose,
             administration=administer(self.reloading) if read is not None else None,
             missing=self._missing,
             details=self.reloading.details,
@@ -94,7 +100,8 @@ class App:
         self._extensions: dict[str, Part] = {}
         self._receivers: dict[str, Part] = {}
         self._timer: asyncio.Task[None] | None = None
-        self._ready = False
+        self._lacks = ["listening"]
+        """What keeps it from being ready."""
         self._task_failures = self.metrics.counters(
             "tallyd_task_failures", "Tasks that failed and were begun again", label="task"
         )
@@ -125,7 +132,7 @@ class App:
         self._timer = asyncio.create_task(
             supervise("tick", self._tick, count=self._task_failures, sleep=self._sleep)
         )
-        self._ready = True
+        self._lacks = []
         if self._scaler is not None and settling_ms(self._runtime, self._scaler):
             settled_at_s = (self._scaler.answers.settled_at_ms or 0) / 1000
             until = datetime.fromtimestamp(settled_at_s, UTC).isoformat(timespec="seconds")
@@ -133,7 +140,9 @@ class App:
 
     async def stop(self) -> None:
         """End streams with OK and close every port: receivers, exporters, extensions; safe twice and before `start`."""
-        self._ready = False
+        self._lacks = ["draining"]
+        if self._scaler is not None:
+            self._scaler.drain()  # KEDA's streams end with OK at once, its calls are answered to the last (keda.md 1.9)
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
@@ -221,7 +230,8 @@ class App:
         endpoint = config.service.telemetry.metrics.endpoint
         if endpoint is not None:
             parts["telemetry"] = MetricsPage(endpoint, self.metrics)
-        return parts
+        # Those who ask are answered, that nothing is ready, before a snapshot is loaded (keda.md 1.10).
+        return dict(sorted(parts.items(), key=lambda part: isinstance(part[1], Snapshot)))
 
     def _senders_out(self) -> dict[str, Part]:
         return {name: one for name, one in self._exporters.items() if isinstance(one, Part)}
@@ -236,8 +246,12 @@ class App:
         if self._scaler is not None:
             self._scaler.on_append(names)
 
+    def _diagnose(self) -> list[Finding]:
+        answers = self._scaler.answers if self._scaler is not None else None
+        return diagnose(self._runtime, answers)
+
     def _missing(self) -> list[str]:
-        return [] if self._ready else ["listening"]
+        return self._lacks
 
     async def _tick(self) -> None:
         before_ms = self._clock()

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from daemon.components.part import MIB, Part, Runtime
 from daemon.config.dump import format_config
-from daemon.config.health_check import HealthCheckConfig
 from daemon.config.http_api import HttpApiConfig
 from daemon.config.keda_scaler import KedaScalerConfig
 from daemon.config.prometheusremotewrite import PrometheusRemoteWriteConfig
 from daemon.config.schema import ExtensionConfig
+from daemon.config.snapshot import SnapshotConfig
 from daemon.scaler.asking import HeardEngine
 from daemon.scaler.explaining import Explainer
 from daemon.scaler.service import KedaScaler
+from daemon.snapshot.extension import Loaded, Snapshot
 from daemon.web.health import HealthCheck
 from daemon.web.http_api import HttpApi
 from daemon.web.remote_write import RemoteWrite
@@ -29,8 +30,18 @@ def build_extension(
         return _build_scaler(runtime, config)
     if isinstance(config, HttpApiConfig):
         return _build_http_api(runtime, config, consumers)
-    assert isinstance(config, HealthCheckConfig)  # noqa: S101  the last of the union
+    if isinstance(config, SnapshotConfig):
+        return _build_snapshot(runtime, config)
     return HealthCheck(config, runtime.missing, runtime.details)
+
+
+def become_ready(parts: Iterable[Part], loaded: Loaded) -> None:
+    """Tell those who answer what a snapshot has brought."""
+    for part in parts:
+        if isinstance(part, KedaScaler):
+            part.become_ready(settled=loaded.settled, held=loaded.held)
+        elif isinstance(part, HttpApi) and loaded.settled:
+            part.settled()
 
 
 def settling_ms(runtime: Runtime, scaler: KedaScaler) -> int:
@@ -46,6 +57,10 @@ def _build_scaler(runtime: Runtime, config: KedaScalerConfig) -> KedaScaler:
         runtime.sleep,
         listening_since_ms=runtime.clock(),
         settled=False,
+        ready=not any(
+            isinstance(runtime.config.extensions[name], SnapshotConfig)
+            for name in runtime.config.service.extensions
+        ),
         settle_for_ms=runtime.windows_config.settle_for,
         retention_ms=runtime.windows_config.retention,
         count=runtime.metrics.counters(
@@ -63,6 +78,18 @@ def _build_scaler(runtime: Runtime, config: KedaScalerConfig) -> KedaScaler:
         lambda: settling_ms(runtime, scaler) / 1000,
     )
     return scaler
+
+
+def _build_snapshot(runtime: Runtime, config: SnapshotConfig) -> Snapshot:
+    return Snapshot(
+        config,
+        runtime.store,
+        runtime.clock,
+        runtime.sleep,
+        runtime.metrics,
+        held=runtime.held,
+        loaded=runtime.loaded,
+    )
 
 
 def _build_http_api(
@@ -90,6 +117,7 @@ def _build_http_api(
         yaml=lambda: format_config(runtime.config),
         reloaded=lambda: "reload" not in runtime.details(),
         administration=runtime.administration,
+        diagnose=runtime.diagnose,
         count=runtime.metrics.counters(
             "tallyd_http_api_answers", "Answers of the HTTP API", label="status"
         ),

@@ -10,8 +10,11 @@ from daemon.clock import Clock, Sleep
 from daemon.config.schema import Config
 from daemon.config.windows import WindowsConfig
 from daemon.exporters.windows import Windows
+from daemon.scaler.decision import Told
+from daemon.snapshot.extension import Loaded
 from daemon.telemetry import Counters, SelfMetrics
 from daemon.web.admin import Administration
+from daemon.web.doctor import Finding
 from query.scaling import Engine
 from query.store.store import Store
 
@@ -42,6 +45,12 @@ class Runtime:
     store: Store
     engine: Engine
     windows: Windows
+    held: Callable[[], Mapping[str, Told]]
+    """What KEDA was last told, by trigger."""
+    loaded: Callable[[Loaded], None]
+    """Hears what a snapshot has brought."""
+    diagnose: Callable[[], Sequence[Finding]]
+    """What is wrong with it."""
     administration: Administration | None
     """What can be done to the process over HTTP; None where nobody administers it, as in the demo."""
     missing: Callable[[], Sequence[str]]

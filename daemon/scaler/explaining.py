@@ -35,6 +35,10 @@ class Explainer:
         self._retention_ms = retention_ms
         self._settled_at_ms = clock() + settle_for_ms
 
+    def settled(self) -> None:
+        """Explain as after settling: what was remembered before the start is there."""
+        self._settled_at_ms = self._clock()
+
     def explain(self, metadata: Mapping[str, str]) -> Callable[[], dict[str, Json]]:
         """Ask on the event loop, and return what describes the answer in any thread.
 
