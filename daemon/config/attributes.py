@@ -8,10 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator
-
 from daemon.config.fields import rejected
 from daemon.config.filter import RegexpConfig, TextList
+from daemon.config.markers import BeforeValidator
 
 ActionKind = Literal["insert", "update", "upsert", "delete", "hash", "extract", "convert"]
 

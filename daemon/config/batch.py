@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
-
 from daemon.config.fields import parse_duration, rejected, shown
+from daemon.config.markers import AfterValidator, BeforeValidator, Field, PlainSerializer
 from query.durations import format_duration
 
 _NANOS_PER_MS = 1_000_000

@@ -8,9 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import Field
-
 from daemon.config.fields import DurationMs
+from daemon.config.markers import Field
 
 Percentage = Annotated[int, Field(ge=0, le=100)]
 """Of the memory that the process may take; 0 is not set."""

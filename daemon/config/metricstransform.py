@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator
-
 from daemon.config.fields import rejected, shown
+from daemon.config.markers import BeforeValidator
 
 
 def _one_of(*words: str) -> BeforeValidator:

@@ -27,7 +27,7 @@ class ProcessorSettings:
     """Where they register what they count; one that nobody reads for processors that are built only to be checked."""
 
 
-# Processors are imported where they are used: OTTL and its functions take 4 MB, re2 and hashes some more, which only
+# Processors are imported where they are used: OTTL and its functions take 4 MB, which only
 # who has such a processor pays.
 
 
