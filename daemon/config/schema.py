@@ -14,10 +14,11 @@ from daemon.config.opencensus import OpenCensusConfig
 from daemon.config.prometheusremotewrite import PrometheusRemoteWriteConfig
 from daemon.config.service import ServiceConfig
 from daemon.config.snapshot import SnapshotConfig
+from daemon.config.transform import TransformConfig
 from daemon.config.windows import WindowsConfig
 
 ReceiverConfig = OpenCensusConfig | PrometheusRemoteWriteConfig
-ProcessorConfig = FilterConfig
+ProcessorConfig = FilterConfig | TransformConfig
 ExporterConfig = WindowsConfig
 ExtensionConfig = KedaScalerConfig | HttpApiConfig | HealthCheckConfig | SnapshotConfig
 ComponentConfig = ReceiverConfig | ProcessorConfig | ExporterConfig | ExtensionConfig
@@ -28,7 +29,7 @@ COMPONENTS: Mapping[str, Mapping[str, type[ComponentConfig]]] = MappingProxyType
             "opencensus": OpenCensusConfig,
             "prometheusremotewrite": PrometheusRemoteWriteConfig,
         },
-        "processors": {"filter": FilterConfig},
+        "processors": {"filter": FilterConfig, "transform": TransformConfig},
         "exporters": {"windows": WindowsConfig},
         "extensions": {
             "keda_scaler": KedaScalerConfig,

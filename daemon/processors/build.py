@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from daemon.config.schema import ProcessorConfig
+from daemon.config.transform import TransformConfig
 from daemon.telemetry import SelfMetrics
 from receivers.consumer import Consumer
 
@@ -26,7 +27,11 @@ def build_processor(
         ConfigError: the one mistake in it; its path begins below the component's own block.
         ExceptionGroup: several mistakes, each a ConfigError.
     """
-    # Imported where it is used: OTTL and its functions take 4 MB, which only who filters pays.
+    # Imported where they are used: OTTL and its functions take 4 MB, which only who needs them pays.
+    if isinstance(config, TransformConfig):
+        from daemon.processors.transform import build_transform  # noqa: PLC0415
+
+        return build_transform(component_id, config, following)
     from daemon.processors.filter import build_filter  # noqa: PLC0415
 
     dropped = settings.metrics.counters(

@@ -33,7 +33,7 @@ from tests.daemon.config.support import problems
         (
             "processors: {batch: }",
             (
-                "1:14: processors.batch: tallyd has no processor 'batch'; it has: filter; "
+                "1:14: processors.batch: tallyd has no processor 'batch'; it has: filter, transform; "
                 "remove it: the windows take every message at once"
             ),
         ),
