@@ -6,19 +6,32 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from daemon.config.attributes import AttributesConfig, ResourceConfig
+from daemon.config.batch import BatchConfig
 from daemon.config.filter import FilterConfig
 from daemon.config.health_check import HealthCheckConfig
 from daemon.config.http_api import HttpApiConfig
 from daemon.config.keda_scaler import KedaScalerConfig
+from daemon.config.memory_limiter import MemoryLimiterConfig
+from daemon.config.metricstransform import MetricsTransformConfig
 from daemon.config.opencensus import OpenCensusConfig
 from daemon.config.otlp import BOTH_PROTOCOLS, OtlpConfig
 from daemon.config.prometheusremotewrite import PrometheusRemoteWriteConfig
 from daemon.config.service import ServiceConfig
 from daemon.config.snapshot import SnapshotConfig
+from daemon.config.transform import TransformConfig
 from daemon.config.windows import WindowsConfig
 
 ReceiverConfig = OpenCensusConfig | OtlpConfig | PrometheusRemoteWriteConfig
-ProcessorConfig = FilterConfig
+ProcessorConfig = (
+    FilterConfig
+    | TransformConfig
+    | AttributesConfig
+    | ResourceConfig
+    | MetricsTransformConfig
+    | BatchConfig
+    | MemoryLimiterConfig
+)
 ExporterConfig = WindowsConfig
 ExtensionConfig = KedaScalerConfig | HttpApiConfig | HealthCheckConfig | SnapshotConfig
 ComponentConfig = ReceiverConfig | ProcessorConfig | ExporterConfig | ExtensionConfig
@@ -30,7 +43,15 @@ COMPONENTS: Mapping[str, Mapping[str, type[ComponentConfig]]] = MappingProxyType
             "otlp": OtlpConfig,
             "prometheusremotewrite": PrometheusRemoteWriteConfig,
         },
-        "processors": {"filter": FilterConfig},
+        "processors": {
+            "filter": FilterConfig,
+            "transform": TransformConfig,
+            "attributes": AttributesConfig,
+            "resource": ResourceConfig,
+            "metricstransform": MetricsTransformConfig,
+            "batch": BatchConfig,
+            "memory_limiter": MemoryLimiterConfig,
+        },
         "exporters": {"windows": WindowsConfig},
         "extensions": {
             "keda_scaler": KedaScalerConfig,
