@@ -83,8 +83,10 @@ class App:
         self._task_failures = self.metrics.counters(
             "tallyd_task_failures", "Tasks that failed and were begun again", label="task"
         )
-        used = [name for pipe in config.service.pipelines.values() for name in pipe.exporters]
-        self._exporters = {name: build_exporter(self._runtime, name) for name in used}
+        used = (name for pipe in config.service.pipelines.values() for name in pipe.exporters)
+        self._exporters = {
+            name: build_exporter(self._runtime, name) for name in dict.fromkeys(used)
+        }
         settings = ProcessorSettings(metrics=self.metrics)
         self._consumers = build_pipelines(config, self._exporters, settings)
 

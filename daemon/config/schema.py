@@ -6,18 +6,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from daemon.config.debug_exporter import DebugExporterConfig
 from daemon.config.filter import FilterConfig
 from daemon.config.health_check import HealthCheckConfig
 from daemon.config.http_api import HttpApiConfig
 from daemon.config.keda_scaler import KedaScalerConfig
 from daemon.config.opencensus import OpenCensusConfig
+from daemon.config.otlp_exporter import OtlpExporterConfig, OtlpHttpExporterConfig
+from daemon.config.prometheus_exporter import PrometheusExporterConfig
 from daemon.config.prometheusremotewrite import PrometheusRemoteWriteConfig
+from daemon.config.prometheusremotewrite_exporter import RemoteWriteExporterConfig
 from daemon.config.service import ServiceConfig
 from daemon.config.windows import WindowsConfig
 
 ReceiverConfig = OpenCensusConfig | PrometheusRemoteWriteConfig
 ProcessorConfig = FilterConfig
-ExporterConfig = WindowsConfig
+ExporterConfig = (
+    WindowsConfig
+    | OtlpExporterConfig
+    | OtlpHttpExporterConfig
+    | RemoteWriteExporterConfig
+    | PrometheusExporterConfig
+    | DebugExporterConfig
+)
 ExtensionConfig = KedaScalerConfig | HttpApiConfig | HealthCheckConfig
 ComponentConfig = ReceiverConfig | ProcessorConfig | ExporterConfig | ExtensionConfig
 
@@ -28,7 +39,16 @@ COMPONENTS: Mapping[str, Mapping[str, type[ComponentConfig]]] = MappingProxyType
             "prometheusremotewrite": PrometheusRemoteWriteConfig,
         },
         "processors": {"filter": FilterConfig},
-        "exporters": {"windows": WindowsConfig},
+        "exporters": {
+            "windows": WindowsConfig,
+            "otlp": OtlpExporterConfig,
+            "otlp_grpc": OtlpExporterConfig,
+            "otlphttp": OtlpHttpExporterConfig,
+            "otlp_http": OtlpHttpExporterConfig,
+            "prometheusremotewrite": RemoteWriteExporterConfig,
+            "prometheus": PrometheusExporterConfig,
+            "debug": DebugExporterConfig,
+        },
         "extensions": {
             "keda_scaler": KedaScalerConfig,
             "http_api": HttpApiConfig,

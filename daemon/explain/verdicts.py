@@ -16,7 +16,7 @@ from daemon.processors.build import ProcessorSettings
 from daemon.processors.filter import Filter, build_filter
 from daemon.processors.filter.texts import Text, texts_of
 from query.labels import metric_name
-from receivers.consumer import Batch
+from receivers.consumer import Batch, Consumer
 from receivers.errors import ConsumeError
 from receivers.model import Metric, MetricHeader, MetricType, ResourceMetrics, ScopeMetrics
 
@@ -77,7 +77,8 @@ def judge_report(loaded: LoadedConfig, batch: Batch) -> list[Verdict]:
     """Return what the configuration does with each metric of `batch`, in its order; `batch` is used up."""
     receiver = receiver_of(loaded.config)
     sink = _Sink()
-    exporters = dict.fromkeys(loaded.config.exporters, sink)
+    exporters: dict[str, Consumer] = dict.fromkeys(loaded.config.exporters, Nowhere())
+    exporters |= {one: sink for one in exporters if component_type(one) == "windows"}
     chain = build_pipelines(loaded.config, exporters, ProcessorSettings())[receiver]
     refused: Cause | None = None
     try:
@@ -93,6 +94,13 @@ def judge_report(loaded: LoadedConfig, batch: Batch) -> list[Verdict]:
             cause = refused if refused is not None else _cause(judges, group, scoped, metric)
         verdicts.append(_verdict(metric, sink.kept[key], cause))
     return verdicts
+
+
+class Nowhere:
+    """Stands for exporters that no question reads from."""
+
+    def consume(self, batch: Batch) -> None:
+        """Take nothing."""
 
 
 class _Sink:
