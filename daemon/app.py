@@ -12,21 +12,28 @@ from typing import TypeVar
 import structlog
 
 from daemon.clock import Clock, Sleep, system_clock
+from daemon.components.administration import administer
 from daemon.components.exporters import build_exporter
-from daemon.components.extensions import build_extension, settling_ms
+from daemon.components.extensions import become_ready, build_extension, settling_ms
 from daemon.components.part import Part, Runtime
 from daemon.components.receivers import build_receiver
+from daemon.config.changes import restart_needed
 from daemon.config.load import LoadedConfig
+from daemon.config.prometheus_exporter import PrometheusExporterConfig
+from daemon.config.schema import Config
 from daemon.config.windows import WindowsConfig
 from daemon.exporters.windows import Windows
 from daemon.notices import Notices
-from daemon.pipeline import build_pipelines
+from daemon.pipeline import Outlet, build_pipelines
 from daemon.processors.build import ProcessorSettings
+from daemon.reloading import Read, Reloading
 from daemon.scaler.service import KedaScaler
-from daemon.telemetry import SelfMetrics, supervise
+from daemon.snapshot.extension import Snapshot
+from daemon.telemetry import SelfMetrics, set_log_level, supervise
 from daemon.web.metrics import MetricsPage
 from query.scaling import Engine
 from query.store.store import COUNTERS, Store, StoreSettings
+from receivers.consumer import Consumer
 from receivers.errors import ReceiverError
 
 log = structlog.get_logger(__name__)
@@ -53,9 +60,14 @@ class App:
     """
 
     def __init__(
-        self, loaded: LoadedConfig, *, clock: Clock = system_clock, sleep: Sleep = asyncio.sleep
+        self,
+        loaded: LoadedConfig,
+        *,
+        read: Read | None = None,
+        clock: Clock = system_clock,
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
-        """Build all parts of a checked configuration (`daemon.check`)."""
+        """Build all parts of a checked configuration (`daemon.check`); `read` reads it again for a reload."""
         config = loaded.config
         self.ports: dict[str, int] = {}
         """Where each part listens, by component id, once started."""
@@ -66,6 +78,7 @@ class App:
         self.store = _build_store(windows_config, self.metrics, clock)
         self.engine = Engine(self.store, lookback_ms=windows_config.retention)
         self.windows = self._build_windows(windows_config)
+        self.reloading = Reloading(read, self._take_over, self.metrics, clock)
         self._runtime = Runtime(
             config=config,
             windows_config=windows_config,
@@ -75,20 +88,27 @@ class App:
             store=self.store,
             engine=self.engine,
             windows=self.windows,
+            held=lambda: self._scaler.answers.held() if self._scaler is not None else {},
+            loaded=lambda loaded: become_ready(self._extensions.values(), loaded),
+            administration=administer(self.reloading) if read is not None else None,
+            missing=self._missing,
+            details=self.reloading.details,
         )
         self._scaler: KedaScaler | None = None
-        self._started: list[dict[str, Part]] = []
+        self._extensions: dict[str, Part] = {}
+        self._receivers: dict[str, Part] = {}
         self._timer: asyncio.Task[None] | None = None
-        self._ready = False
+        self._lacks = ["listening"]
+        """What keeps it from being ready."""
         self._task_failures = self.metrics.counters(
             "tallyd_task_failures", "Tasks that failed and were begun again", label="task"
         )
-        used = (name for pipe in config.service.pipelines.values() for name in pipe.exporters)
-        self._exporters = {
-            name: build_exporter(self._runtime, name) for name in dict.fromkeys(used)
-        }
-        settings = ProcessorSettings(metrics=self.metrics)
-        self._consumers = build_pipelines(config, self._exporters, settings)
+        self._listening = config
+        """The configuration of all that does not change while it runs."""
+        self._exporters = {name: build_exporter(self._runtime, name) for name in _sent_to(config)}
+        self._settings = ProcessorSettings(metrics=self.metrics)
+        consumers = build_pipelines(config, self._exporters, self._settings)
+        self._outlets = {name: Outlet(consumer) for name, consumer in consumers.items()}
 
     async def start(self) -> None:
         """Listen on every port that the configuration names.
@@ -99,17 +119,18 @@ class App:
             OSError: a port cannot be opened; what was opened is closed again.
         """
         try:
-            for parts in (self._build_extensions(), self._senders_out(), self._build_receivers()):
-                self._started.append(parts)
-                for name, part in parts.items():
-                    await self._start(name, part)
+            self._extensions = self._build_extensions()
+            await self._start_all(self._extensions)
+            await self._start_all(self._senders_out())
+            self._receivers = dict(self._build_receivers())
+            await self._start_all(self._receivers)
         except BaseException:
             await self.stop()
             raise
         self._timer = asyncio.create_task(
             supervise("tick", self._tick, count=self._task_failures, sleep=self._sleep)
         )
-        self._ready = True
+        self._lacks = []
         if self._scaler is not None and settling_ms(self._runtime, self._scaler):
             settled_at_s = (self._scaler.answers.settled_at_ms or 0) / 1000
             until = datetime.fromtimestamp(settled_at_s, UTC).isoformat(timespec="seconds")
@@ -117,12 +138,66 @@ class App:
 
     async def stop(self) -> None:
         """End streams with OK and close every port: receivers, exporters, extensions; safe twice and before `start`."""
-        self._ready = False
+        self._lacks = ["draining"]
+        if self._scaler is not None:
+            self._scaler.drain()  # KEDA's streams end with OK at once, its calls are answered to the last (keda.md 1.9)
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
-        while self._started:
-            await asyncio.gather(*(part.stop() for part in self._started.pop().values()))
+        for parts in (self._receivers, self._senders_out(), self._extensions):
+            await asyncio.gather(*(part.stop() for part in parts.values()))
+
+    async def _take_over(self, loaded: LoadedConfig) -> list[str]:
+        """Put another checked configuration in force: processors, pipelines, exporters that send, named queries, log level.
+
+        Ports, connections and windows stay. Returns the settings that need a restart; raises OSError if an exporter cannot
+        start, and then the old configuration stays.
+        """
+        config, before = loaded.config, self._runtime.config
+        self._runtime.config = config
+        try:
+            exporters = {name: self._exporter(name, before) for name in _sent_to(config)}
+            consumers = build_pipelines(config, exporters, self._settings)
+            await self._start_new(exporters)
+        except BaseException:
+            self._runtime.config = before
+            raise
+        gone = [one for name, one in self._exporters.items() if exporters.get(name) is not one]
+        self._exporters = exporters
+        for name, outlet in self._outlets.items():
+            outlet.consumer = consumers.get(name)
+        if self._scaler is not None:
+            self._scaler.reload(config.named_queries)
+        if config.service.telemetry.logs.level != before.service.telemetry.logs.level:
+            set_log_level(config.service.telemetry.logs.level)
+        await asyncio.gather(*(one.stop() for one in gone if isinstance(one, Part)))
+        return restart_needed(self._listening, config)
+
+    def _exporter(self, name: str, before: Config) -> Consumer:
+        """Return the exporter of the configuration in force, the running one where its settings are the same, or it listens."""
+        running = self._exporters.get(name)
+        one, other = before.exporters.get(name), self._runtime.config.exporters[name]
+        same = one == other or (
+            isinstance(one, PrometheusExporterConfig)
+            and isinstance(other, PrometheusExporterConfig)
+        )
+        return running if running is not None and same else build_exporter(self._runtime, name)
+
+    async def _start_new(self, exporters: Mapping[str, Consumer]) -> None:
+        """Start the exporters that do not run yet; of several all or none."""
+        started: list[Part] = []
+        try:
+            for name, one in exporters.items():
+                if isinstance(one, Part) and self._exporters.get(name) is not one:
+                    started.append(one)
+                    await self._start(name, one)
+        except BaseException:
+            await asyncio.gather(*(one.stop() for one in started))
+            raise
+
+    async def _start_all(self, parts: Mapping[str, Part]) -> None:
+        for name, part in parts.items():
+            await self._start(name, part)
 
     async def _start(self, name: str, part: Part) -> None:
         try:
@@ -152,21 +227,19 @@ class App:
         parts: dict[str, Part] = {}
         for name in config.service.extensions:
             extension = config.extensions[name]
-            parts[name] = build_extension(self._runtime, extension, self._consumers, self._missing)
+            parts[name] = build_extension(self._runtime, extension, self._outlets)
         self._scaler = _only(parts, KedaScaler)
         endpoint = config.service.telemetry.metrics.endpoint
         if endpoint is not None:
             parts["telemetry"] = MetricsPage(endpoint, self.metrics)
-        return parts
+        # Those who ask are answered, that nothing is ready, before a snapshot is loaded (keda.md 1.10).
+        return dict(sorted(parts.items(), key=lambda part: isinstance(part[1], Snapshot)))
 
     def _senders_out(self) -> dict[str, Part]:
         return {name: one for name, one in self._exporters.items() if isinstance(one, Part)}
 
-    def _build_receivers(self) -> dict[str, Part]:
-        return dict(self._listening_receivers())
-
-    def _listening_receivers(self) -> Iterable[tuple[str, Part]]:
-        for name, consumer in self._consumers.items():
+    def _build_receivers(self) -> Iterable[tuple[str, Part]]:
+        for name, consumer in self._outlets.items():
             part = build_receiver(self._runtime, name, consumer)
             if part is not None:
                 yield name, part
@@ -176,7 +249,7 @@ class App:
             self._scaler.on_append(names)
 
     def _missing(self) -> list[str]:
-        return [] if self._ready else ["listening"]
+        return self._lacks
 
     async def _tick(self) -> None:
         before_ms = self._clock()
@@ -212,6 +285,12 @@ def _build_store(config: WindowsConfig, metrics: SelfMetrics, clock: Clock) -> S
             lambda what=what: store.sizes()[what][1],  # type: ignore[misc]  # bound now
         )
     return store
+
+
+def _sent_to(config: Config) -> list[str]:
+    """Return the exporters that pipelines name."""
+    pipelines = config.service.pipelines.values()
+    return list(dict.fromkeys(name for pipeline in pipelines for name in pipeline.exporters))
 
 
 def _only(components: Mapping[str, object], kind: type[_T]) -> _T | None:

@@ -49,7 +49,8 @@ exit codes: 0 ok, 1 failed, 2 bad configuration or wrong arguments
 """
 _RUN = """\
 Listen, remember, answer. Nothing listens before the whole configuration is
-known to be good. SIGTERM or Ctrl-C ends it within two seconds.
+known to be good. The file is read again when it changes and at SIGHUP; if it is
+wrong then, nothing changes. SIGTERM or Ctrl-C ends it within two seconds.
 """
 _VALIDATE = """\
 Check a configuration without starting anything: all mistakes at once, each as
@@ -257,7 +258,7 @@ def _run(args: argparse.Namespace) -> int:
 
     from daemon.process import run  # noqa: PLC0415
 
-    asyncio.run(run(loaded))
+    asyncio.run(run(loaded, args.config, lambda: load(args)))
     return OK
 
 

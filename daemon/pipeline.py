@@ -67,6 +67,22 @@ def copy_batch(batch: Batch) -> Batch:
     )
 
 
+class Outlet:
+    """Where a receiver hands its batches to: a reload puts another pipeline behind it, and none drops them."""
+
+    def __init__(self, consumer: Consumer) -> None:
+        self.consumer: Consumer | None = consumer
+
+    def consume(self, batch: Batch) -> None:
+        """Hand `batch` on.
+
+        Raises:
+            ConsumeError: it was not taken.
+        """
+        if self.consumer is not None:
+            self.consumer.consume(batch)
+
+
 class _Branch(NamedTuple):
     """Where a batch goes, and whether it may be changed there."""
 

@@ -7,12 +7,14 @@ import os
 import signal
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import structlog
 
 from daemon import memory
 from daemon.app import App
 from daemon.config.load import LoadedConfig
+from daemon.reloading import Outcome, Read
 from daemon.telemetry import configure_logs
 
 log = structlog.get_logger(__name__)
@@ -23,8 +25,10 @@ SWITCH_INTERVAL_S = 0.0005
 """How long a large query in the worker thread may keep the event loop from running on; Python's own is 5 ms."""
 
 
-async def run(loaded: LoadedConfig) -> None:
+async def run(loaded: LoadedConfig, path: Path | None, read: Read) -> None:
     """Run tallyd until SIGTERM or SIGINT; a second signal ends it at once.
+
+    `path` is the file of the configuration, if it has one: `read` reads it again when it changes, and at SIGHUP.
 
     Raises:
         OSError: a port cannot be opened.
@@ -35,7 +39,7 @@ async def run(loaded: LoadedConfig) -> None:
     log.info("starting", version=version("tallyd"), config=loaded.marks.name)
     for warning in loaded.warnings:
         log.warning("odd configuration", detail=warning)
-    app = App(loaded)
+    app = App(loaded, read=read if path is not None else None)
     app.metrics.table(
         "tallyd_log",
         {"lost_lines": "Log lines that could not be written"},
@@ -51,12 +55,22 @@ async def run(loaded: LoadedConfig) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    loop.add_signal_handler(signal.SIGHUP, _no_reload)
+    reloads: set[asyncio.Task[Outcome]] = set()
+
+    def reload() -> None:
+        task = asyncio.create_task(app.reloading.reload("SIGHUP"))
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, reload)
     if await _started(app, stopping):
         log.info("ready")
-        settling = asyncio.create_task(memory.settle())
+        beside = [asyncio.create_task(memory.settle())]
+        if path is not None:
+            beside.append(asyncio.create_task(app.reloading.watch(path, asyncio.sleep)))
         await stopping.wait()
-        settling.cancel()
+        for task in beside:
+            task.cancel()
     log.info("stopping")
     await app.stop()
     log.info("stopped")
@@ -74,7 +88,3 @@ async def _started(app: App, stopping: asyncio.Event) -> bool:
         return False
     await start
     return True
-
-
-def _no_reload() -> None:
-    log.warning("SIGHUP changes nothing: restart tallyd to read its configuration again")

@@ -29,6 +29,8 @@ _LEVELS = {
     "warn": logging.WARNING,
     "error": logging.ERROR,
 }
+LOG_LEVELS = tuple(_LEVELS)
+_LOGGERS = {name: structlog.make_filtering_bound_logger(level) for name, level in _LEVELS.items()}
 _FIRST_PAUSE_S = 0.5
 _LAST_PAUSE_S = 30.0
 
@@ -63,7 +65,6 @@ def configure_logs(config: LogsConfig, stream: TextIO | None = None) -> LogStrea
     """Write log lines to `stream` (standard error): JSON, or for people where it is a terminal."""
     lines = LogStream(stream or _standard_error())
     for_people = config.encoding == "console" or (config.encoding is None and lines.is_terminal)
-    level = _LEVELS[config.level]
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -72,14 +73,24 @@ def configure_logs(config: LogsConfig, stream: TextIO | None = None) -> LogStrea
             structlog.processors.StackInfoRenderer(),
             *_renderers(lines, for_people=for_people),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
         # WriteLogger calls `write` and `flush` alone.
         logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", lines)),
     )
-    root = logging.getLogger()
-    root.handlers = [_FromLibraries()]
-    root.setLevel(max(level, logging.WARNING))
+    logging.getLogger().handlers = [_FromLibraries()]
+    set_log_level(config.level)
     return lines
+
+
+def log_level() -> str:
+    """Return the level from which on lines are written."""
+    level = structlog.get_config()["wrapper_class"]
+    return next((name for name, one in _LOGGERS.items() if one is level), "unknown")
+
+
+def set_log_level(level: str) -> None:
+    """Write lines from `level` on: one of `LOG_LEVELS`."""
+    structlog.configure(wrapper_class=_LOGGERS[level])
+    logging.getLogger().setLevel(max(_LEVELS[level], logging.WARNING))
 
 
 def _standard_error() -> TextIO | None:
@@ -157,6 +168,7 @@ class SelfMetrics(Collector):
     def __init__(self) -> None:
         self._families: dict[str, _Family] = {}
         self._counters: dict[tuple[object, ...], Counters] = {}
+        self._gauges: dict[tuple[object, ...], Callable[[], float]] = {}
         self._registry = CollectorRegistry()
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
@@ -205,8 +217,13 @@ class SelfMetrics(Collector):
     def gauge(
         self, name: str, documentation: str, read: Callable[[], float], **labels: str
     ) -> None:
-        """Show a value that is read when the page is asked for."""
-        self._family(name, documentation, "gauge").readers.append(lambda: [(labels, read())])
+        """Show a value that is read when the page is asked for; the last `read` counts for the same name and labels."""
+        key = (name, *sorted(labels.items()))
+        if key not in self._gauges:
+            self._family(name, documentation, "gauge").readers.append(
+                lambda: [(labels, self._gauges[key]())]
+            )
+        self._gauges[key] = read
 
     def gauges(
         self,

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from daemon.components.part import MIB, Part, Runtime
 from daemon.config.dump import format_config
-from daemon.config.health_check import HealthCheckConfig
 from daemon.config.http_api import HttpApiConfig
 from daemon.config.keda_scaler import KedaScalerConfig
 from daemon.config.prometheusremotewrite import PrometheusRemoteWriteConfig
 from daemon.config.schema import ExtensionConfig
+from daemon.config.snapshot import SnapshotConfig
 from daemon.scaler.asking import HeardEngine
 from daemon.scaler.explaining import Explainer
 from daemon.scaler.service import KedaScaler
+from daemon.snapshot.extension import Loaded, Snapshot
 from daemon.web.health import HealthCheck
 from daemon.web.http_api import HttpApi
 from daemon.web.remote_write import RemoteWrite
@@ -22,18 +23,25 @@ from receivers.prometheusremotewrite.receiver import RemoteWriteReceiver
 
 
 def build_extension(
-    runtime: Runtime,
-    config: ExtensionConfig,
-    consumers: Mapping[str, Consumer],
-    missing: Callable[[], Sequence[str]],
+    runtime: Runtime, config: ExtensionConfig, consumers: Mapping[str, Consumer]
 ) -> Part:
-    """Return what runs for `config`; `consumers` are those of receivers, `missing` what the process lacks to be ready."""
+    """Return what runs for `config`; `consumers` are those of receivers."""
     if isinstance(config, KedaScalerConfig):
         return _build_scaler(runtime, config)
     if isinstance(config, HttpApiConfig):
         return _build_http_api(runtime, config, consumers)
-    assert isinstance(config, HealthCheckConfig)  # noqa: S101  the last of the union
-    return HealthCheck(config, missing)
+    if isinstance(config, SnapshotConfig):
+        return _build_snapshot(runtime, config)
+    return HealthCheck(config, runtime.missing, runtime.details)
+
+
+def become_ready(parts: Iterable[Part], loaded: Loaded) -> None:
+    """Tell those who answer what a snapshot has brought."""
+    for part in parts:
+        if isinstance(part, KedaScaler):
+            part.become_ready(settled=loaded.settled, held=loaded.held)
+        elif isinstance(part, HttpApi) and loaded.settled:
+            part.settled()
 
 
 def settling_ms(runtime: Runtime, scaler: KedaScaler) -> int:
@@ -49,6 +57,10 @@ def _build_scaler(runtime: Runtime, config: KedaScalerConfig) -> KedaScaler:
         runtime.sleep,
         listening_since_ms=runtime.clock(),
         settled=False,
+        ready=not any(
+            isinstance(runtime.config.extensions[name], SnapshotConfig)
+            for name in runtime.config.service.extensions
+        ),
         settle_for_ms=runtime.windows_config.settle_for,
         retention_ms=runtime.windows_config.retention,
         count=runtime.metrics.counters(
@@ -68,6 +80,18 @@ def _build_scaler(runtime: Runtime, config: KedaScalerConfig) -> KedaScaler:
     return scaler
 
 
+def _build_snapshot(runtime: Runtime, config: SnapshotConfig) -> Snapshot:
+    return Snapshot(
+        config,
+        runtime.store,
+        runtime.clock,
+        runtime.sleep,
+        runtime.metrics,
+        held=runtime.held,
+        loaded=runtime.loaded,
+    )
+
+
 def _build_http_api(
     runtime: Runtime, config: HttpApiConfig, consumers: Mapping[str, Consumer]
 ) -> HttpApi:
@@ -75,7 +99,7 @@ def _build_http_api(
     explainer = Explainer(
         asked,
         runtime.clock,
-        queries=runtime.config.named_queries,
+        queries=lambda: runtime.config.named_queries,
         retention_ms=runtime.windows_config.retention,
         settle_for_ms=runtime.windows_config.settle_for,
     )
@@ -91,6 +115,8 @@ def _build_http_api(
         headers=runtime.windows.families,
         asked=runtime.windows.asked,
         yaml=lambda: format_config(runtime.config),
+        reloaded=lambda: "reload" not in runtime.details(),
+        administration=runtime.administration,
         count=runtime.metrics.counters(
             "tallyd_http_api_answers", "Answers of the HTTP API", label="status"
         ),

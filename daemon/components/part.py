@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -9,7 +10,10 @@ from daemon.clock import Clock, Sleep
 from daemon.config.schema import Config
 from daemon.config.windows import WindowsConfig
 from daemon.exporters.windows import Windows
+from daemon.scaler.decision import Told
+from daemon.snapshot.extension import Loaded
 from daemon.telemetry import Counters, SelfMetrics
+from daemon.web.admin import Administration
 from query.scaling import Engine
 from query.store.store import Store
 
@@ -27,11 +31,12 @@ class Part(Protocol):
         """Stop; safe twice and before `start`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Runtime:
     """What the parts of one tallyd share."""
 
     config: Config
+    """The one in force: a reload puts another in its place."""
     windows_config: WindowsConfig
     clock: Clock
     sleep: Sleep
@@ -39,6 +44,16 @@ class Runtime:
     store: Store
     engine: Engine
     windows: Windows
+    held: Callable[[], Mapping[str, Told]]
+    """What KEDA was last told, by trigger."""
+    loaded: Callable[[Loaded], None]
+    """Hears what a snapshot has brought."""
+    administration: Administration | None
+    """What can be done to the process over HTTP; None where nobody administers it, as in the demo."""
+    missing: Callable[[], Sequence[str]]
+    """What the process still lacks to be ready."""
+    details: Callable[[], Mapping[str, str]]
+    """What an operator should know although it is ready."""
 
     def irregularities(self, receiver: str) -> Counters:
         """Return what a receiver counts by reason."""

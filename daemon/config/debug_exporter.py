@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
-
 from daemon.config.fields import rejected
+from daemon.config.markers import AfterValidator, Field
 from daemon.config.sending import refuse
 
 

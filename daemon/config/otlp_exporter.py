@@ -6,9 +6,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator
-
 from daemon.config.fields import CountOrNone, DurationMs, rejected, shown
+from daemon.config.markers import BeforeValidator
 from daemon.config.sending import (
     ClientTlsConfig,
     Headers,

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BeforeValidator
-
 from daemon.config.fields import Count, DurationMs, Endpoint, rejected, shown
+from daemon.config.markers import BeforeValidator
 from daemon.config.prometheusremotewrite_exporter import ResourceToTelemetryConfig
 from daemon.config.sending import refuse
 

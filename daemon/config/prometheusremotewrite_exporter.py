@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
-
 from daemon.config.fields import Count, CountOrNone, DurationMs, SizeMiB, rejected, shown
+from daemon.config.markers import AfterValidator, BeforeValidator, Field
 from daemon.config.sending import (
     ClientTlsConfig,
     Headers,
@@ -58,6 +57,14 @@ class RemoteWriteQueueConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteWriteRetryConfig(RetryConfig):
+    """What happens to a request that the backend did not take for now: `retry_on_failure`."""
+
+    initial_interval: DurationMs = 50
+    """The pause before the second attempt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TargetInfoConfig:
     """Whether resources are told: `target_info`."""
 
@@ -76,9 +83,7 @@ class RemoteWriteExporterConfig:
     headers: Headers = field(default_factory=dict)
     tls: ClientTlsConfig = field(default_factory=ClientTlsConfig)
     auth: NoAuth = None
-    retry_on_failure: RetryConfig = field(
-        default_factory=lambda: RetryConfig(initial_interval=50, max_interval=30_000)
-    )
+    retry_on_failure: RemoteWriteRetryConfig = field(default_factory=RemoteWriteRetryConfig)
     remote_write_queue: RemoteWriteQueueConfig = field(default_factory=RemoteWriteQueueConfig)
     external_labels: ExternalLabels = field(default_factory=dict)
     """Labels of every series, unless it has one of that name."""

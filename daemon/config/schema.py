@@ -17,6 +17,7 @@ from daemon.config.prometheus_exporter import PrometheusExporterConfig
 from daemon.config.prometheusremotewrite import PrometheusRemoteWriteConfig
 from daemon.config.prometheusremotewrite_exporter import RemoteWriteExporterConfig
 from daemon.config.service import ServiceConfig
+from daemon.config.snapshot import SnapshotConfig
 from daemon.config.windows import WindowsConfig
 
 ReceiverConfig = OpenCensusConfig | PrometheusRemoteWriteConfig
@@ -29,7 +30,7 @@ ExporterConfig = (
     | PrometheusExporterConfig
     | DebugExporterConfig
 )
-ExtensionConfig = KedaScalerConfig | HttpApiConfig | HealthCheckConfig
+ExtensionConfig = KedaScalerConfig | HttpApiConfig | HealthCheckConfig | SnapshotConfig
 ComponentConfig = ReceiverConfig | ProcessorConfig | ExporterConfig | ExtensionConfig
 
 COMPONENTS: Mapping[str, Mapping[str, type[ComponentConfig]]] = MappingProxyType(
@@ -53,6 +54,7 @@ COMPONENTS: Mapping[str, Mapping[str, type[ComponentConfig]]] = MappingProxyType
             "keda_scaler": KedaScalerConfig,
             "http_api": HttpApiConfig,
             "health_check": HealthCheckConfig,
+            "snapshot": SnapshotConfig,
         },
     }
 )

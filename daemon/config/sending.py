@@ -8,9 +8,8 @@ from enum import StrEnum
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
-
 from daemon.config.fields import Count, DurationMs, SizeMiB, rejected, shown
+from daemon.config.markers import AfterValidator, BeforeValidator, Field, PlainSerializer
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*\Z")
@@ -40,7 +39,7 @@ def parse_url(value: object) -> str:
     """Return an http or https URL as written.
 
     Raises:
-        PydanticCustomError: it is none.
+        RejectedError: it is none.
     """
     try:
         parts = urlsplit(value) if isinstance(value, str) else None
@@ -81,7 +80,7 @@ Url = Annotated[str, BeforeValidator(parse_url), PlainSerializer(without_userinf
 Headers = Annotated[
     dict[str, str],
     AfterValidator(_check_headers),
-    PlainSerializer(_redacted, return_type=dict[str, str]),
+    PlainSerializer(_redacted),
 ]
 """Headers sent along; their values are secrets and are never shown."""
 

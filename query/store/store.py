@@ -7,14 +7,14 @@ fields, see `NOTICES`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from query.labels import METRIC_NAME, Labels, Matcher
 from query.queryable import NO_TIME, Int64Array, Selection
 from query.store.collection import Collection
-from query.store.dump import DumpError, dump_collection, load_collection
+from query.store.dump import VERSION, Dump, DumpError, Loading, dump_collection
 from query.store.index import MAX_CACHED_QUESTIONS
 from query.store.intake import Intake
 from query.store.names import MAX_NAME_LENGTH, Names
@@ -49,16 +49,11 @@ class Store:
         self._settings = settings
         self._notify = notify
         self.counters: Counter[str] = Counter(dict.fromkeys(COUNTERS, 0))
-        self._senders = SenderTable(settings.max_senders)
-        self._collection = Collection(self._senders, long_rings=settings.retention_ms == 0)
-        self._intake = Intake(
-            self._collection.rows, self._collection.rings, self.counters, settings.retention_ms
-        )
-        self._names = Names(settings.max_known_names)
+        self._described: tuple[int, dict[int, Matched]]
+        self._empty()
         self._all_live = False
         """Whether the last search for series of ended senders found none, and no sender has ended since."""
         self._told_ms: dict[str, int] = {}
-        self._described: tuple[int, dict[int, Matched]] = (-1, {})
 
     def sender_opened(self, sender: str, at_ms: int, *, report_interval_ms: int) -> None:
         """Count a stream of `sender`; its default report interval is its protocol's."""
@@ -267,26 +262,46 @@ class Store:
         """Let no sender end for a silence before `now_ms`: nothing was heard, because the process did not run."""
         self._senders.excuse(now_ms)
 
-    def dump(self) -> dict[str, object]:
-        """Return everything that `load` needs, as plain lists and arrays; copies."""
-        return {"known_names": self.known_names(), **dump_collection(self._collection)}
+    def dump(self) -> Iterator[Dump]:
+        """Yield everything that `load` needs in slices of a few ms, plain lists and arrays; writing may go on between them."""
+        yield {"version": VERSION, **self._names.dump()}
+        yield from dump_collection(self._collection)
 
-    def load(self, dump: Mapping[str, object], at_ms: int) -> None:
-        """Take over a dump into an empty store, less what is older than the retention.
+    def load(self, dump: Iterable[Dump], at_ms: int) -> Iterator[None]:
+        """Take over the slices of a dump into an empty store, less what is older than the retention; a step for each.
+
+        Nothing may be written or asked before the last step.
 
         Raises:
-            DumpError: not a dump of this version; the store is to be thrown away.
+            DumpError: not a dump of this version; the store is empty again.
         """
         retention_ms = self._settings.retention_ms
-        keep_after_ms = at_ms - retention_ms if retention_ms else NO_TIME
-        left_out = load_collection(
-            self._collection, dump, at_ms, keep_after_ms, self._settings.max_series
+        loading = Loading(
+            self._collection,
+            at_ms=at_ms,
+            keep_after_ms=at_ms - retention_ms if retention_ms else NO_TIME,
+            max_series=self._settings.max_series,
         )
-        self.counters["forgotten_series"] += left_out
-        names = dump.get("known_names")
-        if not isinstance(names, list):
-            raise DumpError("known_names is not a list")
-        self._names.add(frozenset(map(str, names)))
+        try:
+            for one in dump:
+                if "known_names" in one:
+                    self._names.load(one)
+                loading.take(one)
+                yield
+        except DumpError:
+            self._empty()
+            raise
+        loading.finish()
+        self.counters["forgotten_series"] += loading.left_out
+
+    def _empty(self) -> None:
+        self._senders = SenderTable(self._settings.max_senders)
+        long_rings = self._settings.retention_ms == 0
+        self._collection = Collection(self._senders, long_rings=long_rings)
+        rows, rings = self._collection.rows, self._collection.rings
+        self._intake = Intake(rows, rings, self.counters, self._settings.retention_ms)
+        self._names = Names(self._settings.max_known_names)
+        self._described = (-1, {})
 
     def _live(self, sender: Sender) -> bool:
         return bool(self._senders.live[sender.number])

@@ -118,7 +118,7 @@ def _histogram(message: Any) -> DataPoint:
 
 
 def _exponential(message: Any) -> DataPoint:
-    sides = {
+    sides: dict[str, Any] = {
         side: ExponentialBuckets(
             offset=getattr(message, side).offset,
             bucket_counts=list(getattr(message, side).bucket_counts),

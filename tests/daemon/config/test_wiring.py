@@ -84,10 +84,7 @@ def test_pipelines(text: str, expected: dict[str, PipelineConfig]) -> None:
                     "1:57: service.pipelines.metrics.receivers[1]: tallyd has no receiver 'otlp'; it has: opencensus, prometheusremotewrite; "
                     "remove it: Dapr's sidecars push to opencensus"
                 ),
-                (
-                    "1:76: service.pipelines.metrics.exporters[0]: tallyd has no exporter 'otlp'; it has: windows; "
-                    "write windows instead: tallyd keeps the metrics and answers KEDA itself"
-                ),
+                "1:76: service.pipelines.metrics.exporters[0]: exporter 'otlp/a' is not defined; defined: windows",
                 "1:84: service.pipelines.metrics.exporters[1]: exporter 'windows/b' is not defined; defined: windows",
             ],
         ),
@@ -104,7 +101,7 @@ def test_pipelines(text: str, expected: dict[str, PipelineConfig]) -> None:
         (
             "service: {extensions: [health_check, zpages]}",
             [
-                "1:38: service.extensions[1]: tallyd has no extension 'zpages'; it has: keda_scaler, http_api, health_check"
+                "1:38: service.extensions[1]: tallyd has no extension 'zpages'; it has: keda_scaler, http_api, health_check, snapshot"
             ],
         ),
         (

@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsPartialSuccess,
     ExportMetricsServiceResponse,
 )
 
@@ -24,10 +25,10 @@ from daemon.exporters.retry import SHORTEST_PAUSE_S, Backoff, Failed, Outcome, S
 NOW_S = 1_700_000_000.0
 PROTOBUF = "application/x-protobuf"
 PARTIAL = ExportMetricsServiceResponse(
-    partial_success={"rejected_data_points": 2, "error_message": "too old"}
+    partial_success=ExportMetricsPartialSuccess(rejected_data_points=2, error_message="too old")
 ).SerializeToString()
 TEXT_ONLY = ExportMetricsServiceResponse(
-    partial_success={"error_message": "slow down"}
+    partial_success=ExportMetricsPartialSuccess(error_message="slow down")
 ).SerializeToString()
 
 

@@ -21,6 +21,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsPartialSuccess,
     ExportMetricsServiceResponse,
 )
 
@@ -49,7 +50,7 @@ PAYLOAD = "R{service.name=a} gauge m [1, 2]"
 SENT = {"sent_metric_points_total": 2.0}
 PROTOBUF = "application/x-protobuf"
 PARTIAL = ExportMetricsServiceResponse(
-    partial_success={"rejected_data_points": 1}
+    partial_success=ExportMetricsPartialSuccess(rejected_data_points=1)
 ).SerializeToString()
 
 
@@ -135,12 +136,13 @@ async def test_answers(kind: str, row: str) -> None:
 async def test_retry_after() -> None:
     """The pause is the longer of the backend's wish and our own."""
     answers = [status(503, Retry_After=after) for after in ("1", "0", "-1", "x")]
-    async with http_backend(*answers, status(200)) as backend:
-        async with exporting(
-            f"otlphttp: {{endpoint: '{backend.url}', retry_on_failure: {{initial_interval: 100ms, multiplier: 1, randomization_factor: 0}}}}"
-        ) as run:
-            run.consume(batch(PAYLOAD))
-            await run.settled()
+    retry = "retry_on_failure: {initial_interval: 100ms, multiplier: 1, randomization_factor: 0}"
+    async with (
+        http_backend(*answers, status(200)) as backend,
+        exporting(f"otlphttp: {{endpoint: '{backend.url}', {retry}}}") as run,
+    ):
+        run.consume(batch(PAYLOAD))
+        await run.settled()
     assert run.pauses == [1.0, 0.1, 0.1, 0.1]
 
 
@@ -233,15 +235,17 @@ async def test_remote_write_joins_what_waits() -> None:
         await released.wait()
         return web.Response()
 
-    async with http_backend(slow, status(200)) as backend:
-        async with exporting(f"prometheusremotewrite: {{endpoint: '{backend.url}'}}") as run:
-            run.consume(batch("gauge m [1@1]"))
-            while not backend.seen:
-                await asyncio.sleep(0)
-            run.consume(*(batch(f"gauge m [{n}@{n}]") for n in (2, 3, 4)))
-            await run.exporter._inbox.emptied()
-            released.set()
-            await run.settled()
+    async with (
+        http_backend(slow, status(200)) as backend,
+        exporting(f"prometheusremotewrite: {{endpoint: '{backend.url}'}}") as run,
+    ):
+        run.consume(batch("gauge m [1@1]"))
+        while not backend.seen:
+            await asyncio.sleep(0)
+        run.consume(*(batch(f"gauge m [{n}@{n}]") for n in (2, 3, 4)))
+        await run.exporter._inbox.emptied()
+        released.set()
+        await run.settled()
     assert [series(read_body(one.body)) for one in backend.seen] == [
         ["m{} 1"],
         ["m{} 2", "m{} 3", "m{} 4"],
@@ -280,9 +284,11 @@ def _with_drain(settings: object, drain_s: float) -> object:
 
 async def test_drained_at_the_end() -> None:
     """What waits when tallyd stops is sent first."""
-    async with http_backend(status(200)) as backend:
-        async with exporting(f"otlphttp: {{endpoint: '{backend.url}'}}") as run:
-            run.consume(*(batch(PAYLOAD) for _ in range(5)))
+    async with (
+        http_backend(status(200)) as backend,
+        exporting(f"otlphttp: {{endpoint: '{backend.url}'}}") as run,
+    ):
+        run.consume(*(batch(PAYLOAD) for _ in range(5)))
     assert len(backend.seen) == 5
     assert run.page() == {"sent_metric_points_total": 10.0}
 
