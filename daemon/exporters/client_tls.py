@@ -23,7 +23,7 @@ def judge_tls(config: ClientTlsConfig) -> list[ConfigError]:
     mistakes = []
     try:
         if config.ca_file is not None:
-            ssl.create_default_context().load_verify_locations(config.ca_file)
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(config.ca_file)
     except OSError as error:
         mistakes.append(ConfigError(("ca_file",), _cannot_be_read(config.ca_file, error)))
     try:

@@ -56,7 +56,6 @@ class ShippingSettings:
     queue: QueueSettings
     consumers: int
     """Tasks that send; a multiple of the queue's lanes."""
-    drain_s: float = DRAIN_S
 
     @classmethod
     def of_otlp(cls, exporter: str, retry: RetryConfig, queue: QueueConfig) -> ShippingSettings:
@@ -119,7 +118,7 @@ class Shipping:
         """Send what waits, for at most five seconds, and count the rest as failed; safe twice and before `start`."""
         if self._tasks:
             try:
-                async with asyncio.timeout(self._settings.drain_s):
+                async with asyncio.timeout(DRAIN_S):
                     await self._inbox.emptied()
                     await self._queue.emptied()
             except TimeoutError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from daemon.check import load_checked
@@ -116,3 +118,20 @@ def test_windows_of_named_queries(retention: str, expected: list[str]) -> None:
 def test_the_built_in_configuration_is_good() -> None:
     """What runs without a file has no mistake."""
     assert load_checked(None, {}).warnings == ()
+
+
+def test_certificates(tmp_path: Path) -> None:
+    """Files of certificates are looked at before anything listens."""
+    (tmp_path / "empty.pem").touch()
+    text = f"""\
+exporters:
+  windows:
+  otlp:
+    endpoint: backend:4317
+    tls: {{ca_file: {tmp_path}/none.pem, cert_file: {tmp_path}/empty.pem, key_file: {tmp_path}/empty.pem}}
+"""
+    with pytest.raises(InvalidConfigurationError) as caught:
+        load_checked(text, {})
+    ca, cert = [line.partition("exporters.")[2] for line in caught.value.lines]
+    assert ca == f"otlp.tls.ca_file: {tmp_path}/none.pem cannot be used: no such file or directory"
+    assert cert.startswith(f"otlp.tls.cert_file: {tmp_path}/empty.pem cannot be used: ")

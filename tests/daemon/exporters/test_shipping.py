@@ -253,14 +253,14 @@ async def test_remote_write_joins_what_waits() -> None:
 
 
 @pytest.mark.parametrize("kind", ["otlphttp", "otlp", "prometheusremotewrite"])
-async def test_overflow(kind: str) -> None:
+async def test_overflow(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the backend hangs the oldest requests are dropped and counted; at the end the rest gets a while, then goes."""
+    monkeypatch.setattr("daemon.exporters.shipping.DRAIN_S", 0.05)
     queue = "remote_write_queue" if kind == "prometheusremotewrite" else "sending_queue"
     async with http_backend(hang) as over_http, grpc_backend(hangs) as over_grpc:
         endpoint = f"http://127.0.0.1:{over_grpc.port}" if kind == "otlp" else over_http.url
         text = f"{kind}: {{endpoint: '{endpoint}', timeout: 0, {queue}: {{queue_size: 3, num_consumers: 1}}}}"
         async with exporting(text) as run:
-            run.exporter._settings = _with_drain(run.exporter._settings, 0.05)
             for _ in range(6):
                 run.consume(batch(PAYLOAD))
                 await run.exporter._inbox.emptied()
@@ -274,12 +274,6 @@ async def test_overflow(kind: str) -> None:
         page['send_failed_metric_points_total{error_permanent="false",error_type="Shutdown"}']
         == 6.0
     )
-
-
-def _with_drain(settings: object, drain_s: float) -> object:
-    import dataclasses
-
-    return dataclasses.replace(settings, drain_s=drain_s)  # type: ignore[type-var]  # a dataclass
 
 
 async def test_drained_at_the_end() -> None:
