@@ -19,8 +19,8 @@ from receivers.model import DataPoint, Metric
 MAX_METRICS: Final = 20_000
 """In the batches that wait: 250 whole reports of sidecars. They only wait for their turn on the event loop."""
 
-POINTS_AT_ONCE: Final = 200
-"""Work between two turns of the others: about 2 ms."""
+POINTS_AT_ONCE: Final = 100
+"""Work between two turns of the others: 0.5 ms of OTLP, 1 to 2 ms of remote write."""
 
 
 def points_of(metric: Metric) -> list[DataPoint]:

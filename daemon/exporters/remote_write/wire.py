@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from query.labels import Labels
@@ -79,7 +80,13 @@ def encode_metadata(metadata: Metadata) -> bytes:
 
 
 def _labels(labels: Labels) -> bytes:
-    return b"".join(_message(1, _text(1, name) + _text(2, value)) for name, value in labels)
+    return b"".join([_label(*pair) for pair in labels])
+
+
+@lru_cache(maxsize=16_384)
+def _label(name: str, value: str) -> bytes:
+    """Return one label; most are the same in every report, and looking one up takes a tenth of the time."""
+    return _message(1, _text(1, name) + _text(2, value))
 
 
 def _histogram(one: NativeHistogram) -> bytes:
