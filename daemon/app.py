@@ -13,6 +13,7 @@ import structlog
 
 from daemon.clock import Clock, Sleep, system_clock
 from daemon.components.administration import administer
+from daemon.components.doctor import diagnose
 from daemon.components.exporters import build_exporter
 from daemon.components.extensions import become_ready, build_extension, settling_ms
 from daemon.components.part import Part, Runtime
@@ -30,6 +31,7 @@ from daemon.reloading import Read, Reloading
 from daemon.scaler.service import KedaScaler
 from daemon.snapshot.extension import Snapshot
 from daemon.telemetry import SelfMetrics, set_log_level, supervise
+from daemon.web.doctor import Finding
 from daemon.web.metrics import MetricsPage
 from query.scaling import Engine
 from query.store.store import COUNTERS, Store, StoreSettings
@@ -90,6 +92,7 @@ class App:
             windows=self.windows,
             held=lambda: self._scaler.answers.held() if self._scaler is not None else {},
             loaded=lambda loaded: become_ready(self._extensions.values(), loaded),
+            diagnose=self._diagnose,
             administration=administer(self.reloading) if read is not None else None,
             missing=self._missing,
             details=self.reloading.details,
@@ -247,6 +250,10 @@ class App:
     def _on_append(self, names: AbstractSet[str]) -> None:
         if self._scaler is not None:
             self._scaler.on_append(names)
+
+    def _diagnose(self) -> list[Finding]:
+        answers = self._scaler.answers if self._scaler is not None else None
+        return diagnose(self._runtime, answers)
 
     def _missing(self) -> list[str]:
         return self._lacks

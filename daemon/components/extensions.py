@@ -117,6 +117,7 @@ def _build_http_api(
         yaml=lambda: format_config(runtime.config),
         reloaded=lambda: "reload" not in runtime.details(),
         administration=runtime.administration,
+        diagnose=runtime.diagnose,
         count=runtime.metrics.counters(
             "tallyd_http_api_answers", "Answers of the HTTP API", label="status"
         ),

@@ -14,6 +14,7 @@ from daemon.scaler.decision import Told
 from daemon.snapshot.extension import Loaded
 from daemon.telemetry import Counters, SelfMetrics
 from daemon.web.admin import Administration
+from daemon.web.doctor import Finding
 from query.scaling import Engine
 from query.store.store import Store
 
@@ -48,6 +49,8 @@ class Runtime:
     """What KEDA was last told, by trigger."""
     loaded: Callable[[Loaded], None]
     """Hears what a snapshot has brought."""
+    diagnose: Callable[[], Sequence[Finding]]
+    """What is wrong with it."""
     administration: Administration | None
     """What can be done to the process over HTTP; None where nobody administers it, as in the demo."""
     missing: Callable[[], Sequence[str]]

@@ -12,6 +12,7 @@ from daemon.web.admin import Administration, admin_routes
 from daemon.web.api import ApiServer, Route
 from daemon.web.asking import Asking, AskingSettings
 from daemon.web.catalog import CatalogApi, Labelled
+from daemon.web.doctor import Diagnose, doctor_routes
 from daemon.web.explain import Explains, explain_routes
 from daemon.web.memstore import MemstoreApi, Scaling
 from daemon.web.metadata import describe_families
@@ -50,6 +51,7 @@ class HttpApi:
         yaml: Callable[[], str],
         reloaded: Callable[[], bool] = lambda: True,
         administration: Administration | None = None,
+        diagnose: Diagnose = lambda: (),
         count: Callable[[str, int], None],
     ) -> None:
         """Listen on nothing yet.
@@ -67,6 +69,7 @@ class HttpApi:
             asked: Hears the metric names of queries that nobody ever reported.
             yaml: Returns the running configuration.
             reloaded: Returns whether that is what the file says.
+            diagnose: Returns what is wrong.
             administration: What may be done to the process, from this machine; None for nothing.
             count: Hears the status of every answer.
         """
@@ -102,6 +105,7 @@ class HttpApi:
             **explain_routes(explainer, self.asking),
             **remote_write_routes(remote_write),
             **admin_routes(administration),
+            **doctor_routes(diagnose),
         }
         self._server = ApiServer(
             config.endpoint,

@@ -220,6 +220,18 @@ class Store:
         """Return every value of a label in use."""
         return self._collection.index.values(name)
 
+    def clock_offsets_ms(self) -> dict[str, int]:
+        """Return what is added to the times of live senders whose clocks are off."""
+        return {
+            one.name: one.clock_offset_ms
+            for one in self._senders.all()
+            if one.clock_offset_ms and self._live(one)
+        }
+
+    def twice_connected(self) -> list[str]:
+        """Return the senders with more than one open stream: one process, or several that cannot be told apart."""
+        return [one.name for one in self._senders.all() if one.streams > 1]
+
     @property
     def series_count(self) -> int:
         """How many series are remembered."""
