@@ -125,11 +125,15 @@ async def test_answers(kind: str, row: str) -> None:
             run.consume(batch(PAYLOAD))
             await run.settled()
             page = {name: value for name, value in run.page().items() if "remotewrite_" not in name}
-    assert len(backend.seen) == (otlp_times if is_otlp else rw_times)
+    times = otlp_times if is_otlp else rw_times
+    if row == "hangs":  # a busy machine may be over the time before the backend has seen anything
+        assert len(run.pauses) == times - 1
+    else:
+        assert len(backend.seen) == times
     assert page == (otlp if is_otlp else remote_write)
     if "GET" in row:
         assert [one.method for one in backend.seen] == ["POST", "GET"]
-    elif row != "301 to nothing":
+    elif row not in {"301 to nothing", "hangs"}:
         assert len({one.body for one in backend.seen}) == 1, "every attempt has the same bytes"
 
 
@@ -364,6 +368,8 @@ async def test_grpc_answers(row: str) -> None:
             await run.settled()
             assert run.page() == expected
     assert run.pauses == pauses
+    if row == "hangs":
+        return
     assert len(backend.seen) == times
     assert written(read_request(backend.seen[0])) == PAYLOAD
     assert backend.metadata[0]["x-me"] == "me"
