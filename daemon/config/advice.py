@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from daemon.config.batch import BatchConfig
 from daemon.config.findings import Findings
 from daemon.config.schema import Config, component_type
 from daemon.config.windows import WindowsConfig
@@ -14,7 +15,7 @@ SHORTEST_RETENTION_MS: Final = 140_000
 
 
 def advise(config: Config, findings: Findings) -> None:
-    """Warn of a retention that no default window fits, and of what does not run."""
+    """Warn of a retention that no default window fits, of what does not run, and of what has no effect."""
     for component_id, windows in config.exporters.items():
         if isinstance(windows, WindowsConfig) and 0 < windows.retention < SHORTEST_RETENTION_MS:
             findings.warn(
@@ -27,6 +28,12 @@ def advise(config: Config, findings: Findings) -> None:
         findings.warn(
             ("exporters",), "no pipeline ends in windows: KEDA can only get what windows hold"
         )
+    for component_id, processor in config.processors.items():
+        if isinstance(processor, BatchConfig):
+            findings.warn(
+                ("processors", component_id),
+                "has no effect: the windows take every message at once, exporters gather for themselves",
+            )
     if not any(component_type(one) == "keda_scaler" for one in config.service.extensions):
         findings.warn(("service", "extensions"), "no keda_scaler runs: nobody can ask")
     if not any(component_type(one) == "health_check" for one in config.extensions):

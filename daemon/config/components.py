@@ -19,11 +19,6 @@ _ID = re.compile(r"[A-Za-z][0-9A-Za-z_]{0,62}(/[^\s]{1,1024})?\Z")
 _INSTEAD: Mapping[tuple[str, str], str] = MappingProxyType(
     {
         ("receivers", "otlp"): "remove it: Dapr's sidecars push to opencensus",
-        ("processors", "batch"): "remove it: the windows take every message at once",
-        (
-            "processors",
-            "memory_limiter",
-        ): "remove it: exporters.windows.max_series bounds the memory",
     }
 )
 """What to do about components that configurations of the walk-through are likely to name."""

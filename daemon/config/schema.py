@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from daemon.config.attributes import AttributesConfig, ResourceConfig
+from daemon.config.batch import BatchConfig
 from daemon.config.debug_exporter import DebugExporterConfig
 from daemon.config.filter import FilterConfig
 from daemon.config.health_check import HealthCheckConfig
 from daemon.config.http_api import HttpApiConfig
 from daemon.config.keda_scaler import KedaScalerConfig
+from daemon.config.memory_limiter import MemoryLimiterConfig
+from daemon.config.metricstransform import MetricsTransformConfig
 from daemon.config.opencensus import OpenCensusConfig
 from daemon.config.otlp_exporter import OtlpExporterConfig, OtlpHttpExporterConfig
 from daemon.config.prometheus_exporter import PrometheusExporterConfig
@@ -18,10 +22,19 @@ from daemon.config.prometheusremotewrite import PrometheusRemoteWriteConfig
 from daemon.config.prometheusremotewrite_exporter import RemoteWriteExporterConfig
 from daemon.config.service import ServiceConfig
 from daemon.config.snapshot import SnapshotConfig
+from daemon.config.transform import TransformConfig
 from daemon.config.windows import WindowsConfig
 
 ReceiverConfig = OpenCensusConfig | PrometheusRemoteWriteConfig
-ProcessorConfig = FilterConfig
+ProcessorConfig = (
+    FilterConfig
+    | TransformConfig
+    | AttributesConfig
+    | ResourceConfig
+    | MetricsTransformConfig
+    | BatchConfig
+    | MemoryLimiterConfig
+)
 ExporterConfig = (
     WindowsConfig
     | OtlpExporterConfig
@@ -39,7 +52,15 @@ COMPONENTS: Mapping[str, Mapping[str, type[ComponentConfig]]] = MappingProxyType
             "opencensus": OpenCensusConfig,
             "prometheusremotewrite": PrometheusRemoteWriteConfig,
         },
-        "processors": {"filter": FilterConfig},
+        "processors": {
+            "filter": FilterConfig,
+            "transform": TransformConfig,
+            "attributes": AttributesConfig,
+            "resource": ResourceConfig,
+            "metricstransform": MetricsTransformConfig,
+            "batch": BatchConfig,
+            "memory_limiter": MemoryLimiterConfig,
+        },
         "exporters": {
             "windows": WindowsConfig,
             "otlp": OtlpExporterConfig,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import numpy as np
 
-from query.labels import Labels
+from query.labels import Labels, name_in
 from query.queryable import BoolArray, Int64Array, Selection, Senders
 from query.store.ring import Rings
 from query.store.rows import RowTable
@@ -30,6 +31,7 @@ class Matched:
     sender_index: Int64Array
     """int64[n]: into the two above."""
     has_counters: bool
+    has_exponential: bool
     kept: tuple[BoolArray, tuple[Labels, ...]] | None = None
     """The rows that were left of the last question that did not get all, and their labels."""
 
@@ -41,7 +43,9 @@ class Matched:
         return self.kept[1]
 
 
-def describe(rows: Int64Array, table: RowTable, senders: SenderTable) -> Matched:
+def describe(
+    rows: Int64Array, table: RowTable, senders: SenderTable, exponential_names: AbstractSet[str]
+) -> Matched:
     """Return labels and senders of `rows`."""
     of_row = table.sender_number[rows]
     numbers = np.flatnonzero(np.bincount(of_row))
@@ -54,6 +58,8 @@ def describe(rows: Int64Array, table: RowTable, senders: SenderTable) -> Matched
         sender_names=tuple([senders.at(number).name for number in numbers.tolist()]),
         sender_index=place[of_row],
         has_counters=bool(table.is_counter[rows].any()),
+        has_exponential=bool(exponential_names)
+        and any(name_in(labels) in exponential_names for labels in table.shown[rows]),
     )
 
 
@@ -90,6 +96,7 @@ def read(
         ),
         refused_at_ms=refused_at_ms,
         has_counters=matched.has_counters,
+        has_exponential=matched.has_exponential,
     )
     keep = live.take(matched.sender_index)
     keep |= samples.counts > 0
@@ -130,4 +137,5 @@ def _only(selection: Selection, keep: BoolArray, labels: Sequence[Labels]) -> Se
         ),
         refused_at_ms=selection.refused_at_ms,
         has_counters=selection.has_counters,
+        has_exponential=selection.has_exponential,
     )

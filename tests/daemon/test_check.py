@@ -135,3 +135,9 @@ exporters:
     ca, cert = [line.partition("exporters.")[2] for line in caught.value.lines]
     assert ca == f"otlp.tls.ca_file: {tmp_path}/none.pem cannot be used: no such file or directory"
     assert cert.startswith(f"otlp.tls.cert_file: {tmp_path}/empty.pem cannot be used: ")
+
+
+def test_every_processor() -> None:
+    """A file with every action and operation of every processor can be built."""
+    path = Path(__file__).parents[1] / "config" / "processors.good.yaml"
+    assert load_checked(path, {}).warnings == ()
