@@ -20,6 +20,7 @@ from daemon.components.part import Part, Runtime
 from daemon.components.receivers import build_receiver
 from daemon.config.changes import restart_needed
 from daemon.config.load import LoadedConfig
+from daemon.config.prometheus_exporter import PrometheusExporterConfig
 from daemon.config.schema import Config
 from daemon.config.windows import WindowsConfig
 from daemon.exporters.windows import Windows
@@ -176,9 +177,13 @@ class App:
         return restart_needed(self._listening, config)
 
     def _exporter(self, name: str, before: Config) -> Consumer:
-        """Return the exporter of the configuration in force, the running one where its settings are the same."""
+        """Return the exporter of the configuration in force, the running one where its settings are the same, or it listens."""
         running = self._exporters.get(name)
-        same = before.exporters.get(name) == self._runtime.config.exporters[name]
+        one, other = before.exporters.get(name), self._runtime.config.exporters[name]
+        same = one == other or (
+            isinstance(one, PrometheusExporterConfig)
+            and isinstance(other, PrometheusExporterConfig)
+        )
         return running if running is not None and same else build_exporter(self._runtime, name)
 
     async def _start_new(self, exporters: Mapping[str, Consumer]) -> None:

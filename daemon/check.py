@@ -10,6 +10,7 @@ from daemon.config.errors import ConfigError
 from daemon.config.keda_scaler import KedaScalerConfig
 from daemon.config.load import LoadedConfig, load_config
 from daemon.config.schema import ComponentConfig, ProcessorConfig
+from daemon.config.sending import ClientTlsConfig
 from daemon.config.windows import WindowsConfig
 from daemon.pipeline import judge_processor
 from daemon.scaler.decision import window_problem
@@ -28,11 +29,20 @@ def load_checked(source: Path | str | None, environ: Mapping[str, str]) -> Loade
 def _judge(
     component_id: str, config: ComponentConfig, windows: WindowsConfig | None
 ) -> Sequence[ConfigError]:
-    """Return mistakes in processors and in named queries, whose windows must fit the retention."""
+    """Return mistakes in processors, named queries, whose windows must fit the retention, and certificates."""
     if isinstance(config, ProcessorConfig):
         return judge_processor(component_id, config)
     if isinstance(config, KedaScalerConfig):
         retention_ms = windows.retention if windows else 0
         fits = partial(window_problem, retention_ms=retention_ms)
         return named_query_errors(config.queries, fits)
-    return ()
+    tls = getattr(config, "tls", None)
+    return _tls_errors(tls) if isinstance(tls, ClientTlsConfig) else ()
+
+
+def _tls_errors(tls: ClientTlsConfig) -> Sequence[ConfigError]:
+    if tls.ca_file is None and tls.cert_file is None:
+        return ()
+    from daemon.exporters.client_tls import judge_tls  # noqa: PLC0415  few send over TLS
+
+    return [ConfigError(("tls", *error.path), error.expected) for error in judge_tls(tls)]

@@ -24,9 +24,9 @@ _GC_THRESHOLDS = (700, 10, 1_000)
 def leave_out_unused() -> None:
     """Keep out what imports would bring along and nobody needs; called before anything else is imported.
 
-    aiohttp's client, which is never used, reads the machine's CA certificates at import: 2 MB, without which an idle
-    process stays at 81 MB. Whoever begins to use that client must give it an SSLContext or end this: the one it has by
-    itself trusts nobody. Servers, gRPC's and aiohttp's, make their own contexts and do not care.
+    aiohttp's client reads the machine's CA certificates at import: 2 MB that an idle process does not need. Whoever uses
+    that client must give it an SSLContext, as `daemon.exporters.http_client` does: the one it has by itself trusts nobody.
+    Servers, gRPC's and aiohttp's, make their own contexts and do not care.
     structlog takes rich for tracebacks where it happens to be installed: 3 MB.
     """
     sys.modules.setdefault("rich", cast("ModuleType", None))

@@ -166,6 +166,7 @@ class SelfMetrics:
     def __init__(self) -> None:
         self._families: dict[str, _Family] = {}
         self._counters: dict[tuple[object, ...], Counters] = {}
+        self._gauges: dict[tuple[object, ...], Callable[[], float]] = {}
         release = version("tallyd")
         self.gauge(
             "tallyd_build_info", "Always 1; the labels tell what runs", lambda: 1, version=release
@@ -211,8 +212,13 @@ class SelfMetrics:
     def gauge(
         self, name: str, documentation: str, read: Callable[[], float], **labels: str
     ) -> None:
-        """Show a value that is read when the page is asked for."""
-        self._family(name, documentation, "gauge").readers.append(lambda: [(labels, read())])
+        """Show a value that is read when the page is asked for; the last `read` counts for the same name and labels."""
+        key = (name, *sorted(labels.items()))
+        if key not in self._gauges:
+            self._family(name, documentation, "gauge").readers.append(
+                lambda: [(labels, self._gauges[key]())]
+            )
+        self._gauges[key] = read
 
     def gauges(
         self,

@@ -3,10 +3,135 @@
 from __future__ import annotations
 
 from daemon.components.part import Runtime
+from daemon.config.debug_exporter import DebugExporterConfig
+from daemon.config.otlp_exporter import OtlpExporterConfig, OtlpHttpExporterConfig
+from daemon.config.prometheus_exporter import PrometheusExporterConfig
+from daemon.config.prometheusremotewrite_exporter import RemoteWriteExporterConfig
+from daemon.config.sending import without_userinfo
+from daemon.telemetry import Counters
 from receivers.consumer import Consumer
+
+# Each of the others is imported where it is built: only some configurations have one, and they bring along the wire
+# schema of OTLP and compressions, 7 MB together.
 
 
 def build_exporter(runtime: Runtime, component_id: str) -> Consumer:
     """Return what takes the batches that reach `component_id`."""
-    del component_id  # windows is the one exporter there is
+    config = runtime.config.exporters[component_id]
+    if isinstance(config, OtlpExporterConfig):
+        return _build_otlp(runtime, component_id, config)
+    if isinstance(config, OtlpHttpExporterConfig):
+        return _build_otlp_http(runtime, component_id, config)
+    if isinstance(config, RemoteWriteExporterConfig):
+        return _build_remote_write(runtime, component_id, config)
+    if isinstance(config, PrometheusExporterConfig):
+        return _build_prometheus(runtime, component_id, config)
+    if isinstance(config, DebugExporterConfig):
+        return _build_debug(runtime, component_id, config)
     return runtime.windows
+
+
+def _task_failures(runtime: Runtime) -> Counters:
+    return runtime.metrics.counters(
+        "tallyd_task_failures", "Tasks that failed and were begun again", label="task"
+    )
+
+
+def _build_otlp(runtime: Runtime, component_id: str, config: OtlpExporterConfig) -> Consumer:
+    from daemon.exporters.counts import ExporterCounts  # noqa: PLC0415
+    from daemon.exporters.otlp_encoder import OtlpEncoder  # noqa: PLC0415
+    from daemon.exporters.otlp_grpc import GrpcTransport  # noqa: PLC0415
+    from daemon.exporters.shipping import Shipping, ShippingSettings  # noqa: PLC0415
+
+    counts = ExporterCounts(runtime.metrics, component_id)
+    return Shipping(
+        ShippingSettings.of_otlp(component_id, config.retry_on_failure, config.sending_queue),
+        OtlpEncoder(counts.refused),
+        GrpcTransport(config),
+        counts=counts,
+        count_failures=_task_failures(runtime),
+        clock=runtime.clock,
+        sleep=runtime.sleep,
+    )
+
+
+def _build_otlp_http(
+    runtime: Runtime, component_id: str, config: OtlpHttpExporterConfig
+) -> Consumer:
+    from daemon.exporters.counts import ExporterCounts  # noqa: PLC0415
+    from daemon.exporters.otlp_encoder import OtlpEncoder  # noqa: PLC0415
+    from daemon.exporters.otlp_http import otlp_http_transport  # noqa: PLC0415
+    from daemon.exporters.shipping import Shipping, ShippingSettings  # noqa: PLC0415
+
+    counts = ExporterCounts(runtime.metrics, component_id)
+    return Shipping(
+        ShippingSettings.of_otlp(component_id, config.retry_on_failure, config.sending_queue),
+        OtlpEncoder(counts.refused),
+        otlp_http_transport(config),
+        counts=counts,
+        count_failures=_task_failures(runtime),
+        clock=runtime.clock,
+        sleep=runtime.sleep,
+    )
+
+
+def _build_remote_write(
+    runtime: Runtime, component_id: str, config: RemoteWriteExporterConfig
+) -> Consumer:
+    from daemon.exporters.counts import ExporterCounts  # noqa: PLC0415
+    from daemon.exporters.remote_write.encoder import RemoteWriteEncoder  # noqa: PLC0415
+    from daemon.exporters.remote_write.transport import (  # noqa: PLC0415
+        RemoteWriteTransport,
+        shipping_settings,
+    )
+    from daemon.exporters.shipping import Shipping  # noqa: PLC0415
+
+    counts = ExporterCounts(runtime.metrics, component_id)
+    series, batches = counts.of_remote_write(without_userinfo(config.endpoint))
+    return Shipping(
+        shipping_settings(component_id, config),
+        RemoteWriteEncoder(config, counts.refused, lambda _, count: series(component_id, count)),
+        RemoteWriteTransport(config, lambda: batches(component_id, 1)),
+        counts=counts,
+        count_failures=_task_failures(runtime),
+        clock=runtime.clock,
+        sleep=runtime.sleep,
+    )
+
+
+def _build_prometheus(
+    runtime: Runtime, component_id: str, config: PrometheusExporterConfig
+) -> Consumer:
+    from daemon.exporters.counts import ExporterCounts  # noqa: PLC0415
+    from daemon.exporters.prometheus.exporter import PrometheusExporter  # noqa: PLC0415
+    from daemon.web.scrape_page import ScrapePage  # noqa: PLC0415
+
+    exporter = PrometheusExporter(
+        component_id,
+        config,
+        counts=ExporterCounts(runtime.metrics, component_id),
+        count_failures=_task_failures(runtime),
+        clock=runtime.clock,
+        sleep=runtime.sleep,
+    )
+    runtime.metrics.gauge(
+        "tallyd_exporter_series",
+        "Series on the page that Prometheus scrapes",
+        lambda: exporter.series,
+        exporter=component_id,
+    )
+    return ScrapePage(config.endpoint, exporter)
+
+
+def _build_debug(runtime: Runtime, component_id: str, config: DebugExporterConfig) -> Consumer:
+    from daemon.exporters.counts import ExporterCounts  # noqa: PLC0415
+    from daemon.exporters.debug import Debug  # noqa: PLC0415
+
+    return Debug(
+        component_id,
+        config,
+        counts=ExporterCounts(runtime.metrics, component_id),
+        count_failures=_task_failures(runtime),
+        clock=runtime.clock,
+        sleep=runtime.sleep,
+    )

@@ -7,6 +7,7 @@ from typing import Final
 from daemon.config.batch import BatchConfig
 from daemon.config.findings import Findings
 from daemon.config.schema import Config, component_type
+from daemon.config.windows import WindowsConfig
 from query.durations import format_duration
 
 SHORTEST_RETENTION_MS: Final = 140_000
@@ -16,12 +17,17 @@ SHORTEST_RETENTION_MS: Final = 140_000
 def advise(config: Config, findings: Findings) -> None:
     """Warn of a retention that no default window fits, of what does not run, and of what has no effect."""
     for component_id, windows in config.exporters.items():
-        if 0 < windows.retention < SHORTEST_RETENTION_MS:
+        if isinstance(windows, WindowsConfig) and 0 < windows.retention < SHORTEST_RETENTION_MS:
             findings.warn(
                 ("exporters", component_id, "retention"),
                 f"{format_duration(windows.retention)} is too short for rates over the default window of 1m, which are "
                 f"refused: that takes {format_duration(SHORTEST_RETENTION_MS)}, the window and 4 report intervals of 20s",
             )
+    used = {one for pipeline in config.service.pipelines.values() for one in pipeline.exporters}
+    if not any(component_type(one) == "windows" for one in used):
+        findings.warn(
+            ("exporters",), "no pipeline ends in windows: KEDA can only get what windows hold"
+        )
     for component_id, processor in config.processors.items():
         if isinstance(processor, BatchConfig):
             findings.warn(

@@ -6,13 +6,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Final
 
+from daemon.config.prometheus_exporter import PrometheusExporterConfig
 from daemon.config.schema import Config
 from daemon.config.windows import WindowsConfig
 
 _SECTIONS: Final = ("receivers", "exporters", "extensions")
 _TAKEN_OVER: Final = frozenset({("extensions", "keda_scaler", "queries")})
 """Settings of listening components that change while they run: section, component type, key."""
-_FIXED_EXPORTERS: Final = (WindowsConfig,)
+_FIXED_EXPORTERS: Final = (WindowsConfig, PrometheusExporterConfig)
+_COMES_AND_GOES: Final = PrometheusExporterConfig
+"""Begins and ends to listen while the process runs, but its settings are those it began with."""
 _MISSING: Final = object()
 
 
@@ -25,6 +28,8 @@ def restart_needed(old: Config, new: Config) -> list[str]:
     paths: list[str] = []
     for section in _SECTIONS:
         before, after = _fixed(old, section), _fixed(new, section)
+        if section == "exporters":
+            _leave_to_come_and_go(old, new, before, after)
         for component_id in sorted(before.keys() | after.keys()):
             one, other = before.get(component_id, _MISSING), after.get(component_id, _MISSING)
             paths += _differences((section, component_id), one, other)
@@ -44,6 +49,17 @@ def _fixed(config: Config, section: str) -> dict[str, object]:
         if component_id in running
         and (section != "exporters" or isinstance(component, _FIXED_EXPORTERS))
     }
+
+
+def _leave_to_come_and_go(
+    old: Config, new: Config, before: dict[str, object], after: dict[str, object]
+) -> None:
+    """Take out the exporters that only one of the two configurations has, and that need no restart for it."""
+    for component_id in before.keys() ^ after.keys():
+        component = old.exporters.get(component_id) or new.exporters.get(component_id)
+        if isinstance(component, _COMES_AND_GOES):
+            before.pop(component_id, None)
+            after.pop(component_id, None)
 
 
 def _running(config: Config, section: str) -> set[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from daemon.config.document import Value
 from daemon.config.fields import shown
@@ -21,21 +20,6 @@ from daemon.config.validation import salvage, validate
 from query.text import nearest
 
 _ID = re.compile(r"[A-Za-z][0-9A-Za-z_]{0,62}(/[^\s]{1,1024})?\Z")
-
-_INSTEAD: Mapping[tuple[str, str], str] = MappingProxyType(
-    {
-        (
-            "exporters",
-            "otlp",
-        ): "write windows instead: tallyd keeps the metrics and answers KEDA itself",
-        (
-            "exporters",
-            "otlphttp",
-        ): "write windows instead: tallyd keeps the metrics and answers KEDA itself",
-    }
-)
-"""What to do about components that configurations of the walk-through are likely to name."""
-
 
 _ONCE = frozenset(
     {
@@ -95,9 +79,8 @@ def no_such_type(section: str, component_id: str) -> str:
     """Return the message for a component of a type that tallyd does not have."""
     kind, known = component_type(component_id), COMPONENTS[section]
     near = nearest(kind, known)
-    instead = _INSTEAD.get((section, kind)) or (f"did you mean '{near}'?" if near else "")
     text = f"tallyd has no {section.removesuffix('s')} '{kind}'; it has: {', '.join(known)}"
-    return f"{text}; {instead}" if instead else text
+    return f"{text}; did you mean '{near}'?" if near else text
 
 
 def _read_component(

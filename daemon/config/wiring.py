@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from daemon.config.components import Components, no_such_type
 from daemon.config.document import Value
@@ -12,7 +12,9 @@ from daemon.config.errors import KeyPath
 from daemon.config.fields import shown, split_endpoint
 from daemon.config.findings import Findings
 from daemon.config.otlp import OtlpConfig
-from daemon.config.schema import COMPONENTS, ComponentConfig, built_in, component_type
+from daemon.config.otlp_exporter import OtlpExporterConfig, OtlpHttpExporterConfig
+from daemon.config.prometheusremotewrite_exporter import RemoteWriteExporterConfig
+from daemon.config.schema import COMPONENTS, ComponentConfig, component_type
 from daemon.config.service import MetricsConfig, PipelineConfig, ServiceConfig
 from daemon.config.telemetry_settings import read_telemetry
 from daemon.config.validation import salvage, unknown_key, validate
@@ -21,6 +23,8 @@ from query.text import nearest
 _OTHER_SIGNALS = frozenset({"traces", "logs", "profiles"})
 _PIPELINES: KeyPath = ("service", "pipelines")
 _ANY_ADDRESS = frozenset({"", "::", "0.0.0.0"})  # noqa: S104  compared with, not bound to
+_SENDS = (OtlpExporterConfig, OtlpHttpExporterConfig, RemoteWriteExporterConfig)
+"""Their endpoint is somebody else's."""
 _DEFAULT_PIPELINES: Mapping[str, Value] = {"metrics": None}
 
 
@@ -203,9 +207,13 @@ def _listeners(
                     yield (section, component_id, *below), where, usually
                 continue
             endpoint = getattr(config, "endpoint", None)
-            if endpoint is not None:
-                default = built_in(section, component_type(component_id))
-                yield (section, component_id), endpoint, getattr(default, "endpoint", None)
+            if config is not None and endpoint is not None and not isinstance(config, _SENDS):
+                yield (section, component_id), endpoint, _default_endpoint(type(config))
     endpoint = service.telemetry.metrics.endpoint
     if endpoint is not None:
         yield ("service", "telemetry", "metrics"), endpoint, MetricsConfig().endpoint
+
+
+def _default_endpoint(kind: type[ComponentConfig]) -> str | None:
+    default = next(one.default for one in fields(kind) if one.name == "endpoint")
+    return default if isinstance(default, str) else None

@@ -9,17 +9,18 @@ from typing import NamedTuple
 
 from daemon.app import App
 from daemon.config.load import LoadedConfig
+from daemon.config.schema import component_type
 from daemon.config.windows import WindowsConfig
 from daemon.explain.absence import why_nothing
 from daemon.explain.playing import Player
-from daemon.explain.verdicts import Verdict, judge_report, receiver_of
+from daemon.explain.verdicts import Nowhere, Verdict, judge_report, receiver_of
 from daemon.pipeline import build_pipelines
 from daemon.processors.build import ProcessorSettings
 from daemon.recording import Event
 from daemon.scaler.asking import Asked, Outcome, ask, read_question
 from daemon.scaler.decision import Refusal, Refused
 from query.store.store import Store
-from receivers.consumer import Batch
+from receivers.consumer import Batch, Consumer
 
 SETTLING = "settling"
 """UNAVAILABLE, until every sender must have reported to a tallyd that starts with the session."""
@@ -75,7 +76,8 @@ def explain(
     name = asked.trigger.asked.query.selector.name
     if name is not None:
         app.windows.asked(name)  # as the scaler does, so that the buckets of a histogram are kept
-    exporters = dict.fromkeys(loaded.config.exporters, app.windows)
+    exporters: dict[str, Consumer] = dict.fromkeys(loaded.config.exporters, Nowhere())
+    exporters |= {one: app.windows for one in exporters if component_type(one) == "windows"}
     consumer = build_pipelines(loaded.config, exporters, ProcessorSettings())[receiver]
     player = Player(app, consumer)
     windows = _windows_config(loaded)
@@ -132,4 +134,5 @@ def _moment(outcome: Outcome, settled_at_ms: int) -> Moment:
 
 
 def _windows_config(loaded: LoadedConfig) -> WindowsConfig:
-    return next(iter(loaded.config.exporters.values()), WindowsConfig())
+    exporters = loaded.config.exporters.values()
+    return next((one for one in exporters if isinstance(one, WindowsConfig)), WindowsConfig())

@@ -82,7 +82,8 @@ def judge_report(loaded: LoadedConfig, batch: Batch) -> list[Verdict]:
     """Return what the configuration does with each metric of `batch`, in its order; `batch` is used up."""
     receiver = receiver_of(loaded.config)
     sink = _Sink()
-    exporters = dict.fromkeys(loaded.config.exporters, sink)
+    exporters: dict[str, Consumer] = dict.fromkeys(loaded.config.exporters, Nowhere())
+    exporters |= {one: sink for one in exporters if component_type(one) == "windows"}
     chain = build_pipelines(loaded.config, exporters, ProcessorSettings())[receiver]
     error = _send(chain, copy_batch(batch))
     refused = None
@@ -98,6 +99,13 @@ def judge_report(loaded: LoadedConfig, batch: Batch) -> list[Verdict]:
         cause = None if sink.metrics else refused or _cause(steps, alone)
         verdicts.append(_verdict(metric, sink.metrics, cause))
     return verdicts
+
+
+class Nowhere:
+    """Stands for exporters that no question reads from."""
+
+    def consume(self, batch: Batch) -> None:
+        """Take nothing."""
 
 
 class _Sink:

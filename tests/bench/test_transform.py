@@ -9,9 +9,9 @@ import pytest
 from receivers.consumer import Batch
 from receivers.model import Metric, NumberDataPoint, Resource, ResourceMetrics, Scope, ScopeMetrics
 from tests.bench.test_filter import HEADERS
-from tests.daemon.processors.filter.payloads import SENDER
 from tests.daemon.processors.transform.run import build
 from tests.support.consumers import NopConsumer
+from tests.support.payloads import SENDER
 
 REPORTS = 300
 RESOURCE, SCOPE = Resource(attributes={"host": "a"}), Scope()

@@ -120,6 +120,23 @@ def test_the_built_in_configuration_is_good() -> None:
     assert load_checked(None, {}).warnings == ()
 
 
+def test_certificates(tmp_path: Path) -> None:
+    """Files of certificates are looked at before anything listens."""
+    (tmp_path / "empty.pem").touch()
+    text = f"""\
+exporters:
+  windows:
+  otlp:
+    endpoint: backend:4317
+    tls: {{ca_file: {tmp_path}/none.pem, cert_file: {tmp_path}/empty.pem, key_file: {tmp_path}/empty.pem}}
+"""
+    with pytest.raises(InvalidConfigurationError) as caught:
+        load_checked(text, {})
+    ca, cert = [line.partition("exporters.")[2] for line in caught.value.lines]
+    assert ca == f"otlp.tls.ca_file: {tmp_path}/none.pem cannot be used: no such file or directory"
+    assert cert.startswith(f"otlp.tls.cert_file: {tmp_path}/empty.pem cannot be used: ")
+
+
 def test_every_processor() -> None:
     """A file with every action and operation of every processor can be built."""
     path = Path(__file__).parents[1] / "config" / "processors.good.yaml"

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from daemon.check import load_checked
+from daemon.config.document import Value
+from daemon.config.errors import ConfigError
 from daemon.config.keda_scaler import KedaScalerConfig
 from daemon.config.load import load_config
 from daemon.config.schema import COMPONENTS
 from daemon.config.service import LogsConfig
 from daemon.config.transform import TransformConfig
+from daemon.config.validation import validate
 
 EXAMPLE = Path(__file__).parents[3] / "config.example.yaml"
 WITHOUT_EFFECT = {
@@ -26,8 +31,22 @@ WITHOUT_EFFECT = {
     "trace_statements",
     "log_statements",
     "profile_statements",
+    "auth",
+    "loglevel",
+    "middlewares",
+    "wal",
+    "traces_endpoint",
+    "logs_endpoint",
+    "profiles_endpoint",
+    "read_buffer_size",
+    "write_buffer_size",
+    "max_batch_request_parallelism",
+    "protobuf_message",
 }
-"""Settings of processors that are taken and do nothing: nothing to teach."""
+"""Settings that are taken and do nothing, or only refused in good words: nothing to teach."""
+EXPORTERS = re.compile(
+    r"^  # (?P<id>(?P<type>[a-z]+)/[a-z]+):\n(?P<block>(?:  #   .*\n)+)", re.MULTILINE
+)
 
 
 def test_loads() -> None:
@@ -75,3 +94,26 @@ def test_leaves_nothing_out(kind: type) -> None:
     text = EXAMPLE.read_text()
     names = {field.name for field in fields(kind)} - WITHOUT_EFFECT
     assert {name for name in names if f"{name}:" not in text} == set()
+
+
+@pytest.mark.parametrize(
+    "found", list(EXPORTERS.finditer(EXAMPLE.read_text())), ids=lambda one: one["id"]
+)
+def test_exporters(found: re.Match[str]) -> None:
+    """The exporters in its comments are good, and what is not marked as an example is the default."""
+    lines = found["block"].replace("  #   ", "", 1).replace("\n  #   ", "\n").splitlines()
+    kind = COMPONENTS["exporters"][found["type"]]
+    mistakes: list[ConfigError] = []
+    shown = validate(kind, _parsed("\n".join(lines)), (), mistakes)
+    needed = [line for line in lines if "# example" in line and line.startswith("endpoint")]
+    default = validate(kind, _parsed("\n".join(needed)), (), mistakes)
+    plain = [line for line in lines if "# example" not in line]
+    without_examples = validate(kind, _parsed("\n".join([*needed, *plain])), (), mistakes)
+    assert mistakes == []
+    assert shown is not None
+    assert without_examples == default
+
+
+def _parsed(text: str) -> dict[str, Value]:
+    value: dict[str, Value] = yaml.safe_load(text) or {}
+    return value

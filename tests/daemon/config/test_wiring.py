@@ -84,8 +84,7 @@ def test_pipelines(text: str, expected: dict[str, PipelineConfig]) -> None:
             [
                 "1:57: service.pipelines.metrics.receivers[1]: tallyd has no receiver 'zipkin'; it has: opencensus, otlp, prometheusremotewrite",
                 (
-                    "1:78: service.pipelines.metrics.exporters[0]: tallyd has no exporter 'otlp'; it has: windows; "
-                    "write windows instead: tallyd keeps the metrics and answers KEDA itself"
+                    "1:78: service.pipelines.metrics.exporters[0]: exporter 'otlp/a' is not defined; defined: windows"
                 ),
                 "1:86: service.pipelines.metrics.exporters[1]: exporter 'windows/b' is not defined; defined: windows",
             ],

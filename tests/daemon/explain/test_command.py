@@ -37,6 +37,17 @@ def test_values(document: Any, session: str, history: list[float], tmp_path: Pat
     assert (values, answered["told"]["value"]) == (history, history[-1])
 
 
+def test_beside_other_exporters(document: Any, tmp_path: Path) -> None:
+    """Exporters that send on change nothing of an explanation, wherever they stand."""
+    path = tmp_path / "sends.yaml"
+    path.write_text(
+        "exporters:\n  otlp: {endpoint: 'backend:4317'}\n  windows: {settle_for: 0s}\n  debug:\n"
+        + Path(FILTERED[1]).read_text()
+    )
+    answered = document("--session", "nodeapp-start", "--config", str(path))
+    assert answered["told"]["value"] == 0.999
+
+
 def test_settling(document: Any, say: Any) -> None:
     """KEDA gets no value until a tallyd that starts with the session has settled; a session may be too short for that."""
     history = document(*FILTERED)["history"]

@@ -20,9 +20,10 @@ from receivers.model import (
     Scope,
     ScopeMetrics,
 )
-from tests.daemon.processors.filter.payloads import batch, big, metric, of_resource, of_scope, point
+from tests.daemon.processors.filter.payloads import big
 from tests.daemon.processors.transform.run import build, run
 from tests.support.consumers import SinkConsumer
+from tests.support.payloads import SENDER, batch
 
 UNCHANGED = ["m1[1{k=a} 2{k=b}]", "m2[3{k=a}]", "m3[]", "m4[]", "m5[5{k=b}]", "m1[9{k=z}]"]
 
@@ -242,7 +243,7 @@ HEADERS = [MetricHeader(name=f"m{index}", type=MetricType.SUM) for index in rang
 
 def undecoded() -> Batch:
     metrics = [Metric(header, OnTheWire()) for header in HEADERS]
-    return batch(ResourceMetrics(RESOURCE, [ScopeMetrics(SCOPE, metrics)]))
+    return Batch(SENDER, 0, [ResourceMetrics(RESOURCE, [ScopeMetrics(SCOPE, metrics)])])
 
 
 @pytest.mark.parametrize(
@@ -314,7 +315,8 @@ def test_points_do_not_share_what_is_changed() -> None:
     """Two points with one map of attributes are changed one by one."""
     shared: dict[str, AnyValue] = {"k": {"n": 1}}
     points = [NumberDataPoint(attributes=shared, value=value) for value in (1, 2)]
-    payload = batch(of_resource({}, of_scope("", "", metric("m", MetricType.GAUGE, *points))))
+    metric = Metric(MetricHeader(name="m", type=MetricType.GAUGE), data_points=points)
+    payload = Batch(SENDER, 0, [ResourceMetrics(RESOURCE, [ScopeMetrics(SCOPE, [metric])])])
     statement = """'set(datapoint.attributes["k"]["n"], 2) where datapoint.value_int == 2'"""
     outcome = run(f"metric_statements: [{statement}]", payload)
     assert outcome.metrics == ["m[1{k={'n': 1}} 2{k={'n': 2}}]"]
@@ -322,9 +324,7 @@ def test_points_do_not_share_what_is_changed() -> None:
 
 def test_summaries_are_converted_once() -> None:
     """In the datapoint context one metric is added for a summary, not one for each of its points."""
-    payload = batch(
-        of_resource({}, of_scope("", "", metric("m", MetricType.GAUGE, point(1), point(2))))
-    )
+    payload = batch("gauge m [1, 2]")
     assert run(
         """metric_statements: ['convert_summary_count_val_to_sum("delta", true) where datapoint.value_int == 1']""",
         payload,
