@@ -107,14 +107,18 @@ class MemstoreApi:
         name = parameters.text("name")
         matchers = (build_matcher(METRIC_NAME, MatchOp.EQUAL, name),) if name else _ANY_NAME
         now_ms = self._clock()
-        self._check_size(matchers)
+        await self._check_size(matchers)
         start_ms = now_ms - self._retention_ms if self._retention_ms else 0
-        selection = self._store.select(matchers, start_ms=start_ms, end_ms=now_ms + WINDOW_MS)
+        selection = await self._asking.stepwise(
+            self._store.selecting(matchers, start_ms=start_ms, end_ms=now_ms + WINDOW_MS)
+        )
         return await self._asking.in_worker(lambda: _json_page(describe(selection)))
 
-    def _check_size(self, matchers: tuple[Matcher, ...]) -> None:
+    async def _check_size(self, matchers: tuple[Matcher, ...]) -> None:
         everything = 2**62
-        found = self._labelled.label_sets(matchers, start_ms=-everything, end_ms=everything)
+        found = await self._asking.stepwise(
+            self._labelled.label_sets(matchers, start_ms=-everything, end_ms=everything)
+        )
         if len(found) > MAX_SERIES:
             raise ApiError(
                 "execution",

@@ -13,12 +13,13 @@ import numpy as np
 
 from query.labels import METRIC_NAME, Labels, Matcher
 from query.queryable import NO_TIME, Int64Array, Selection
+from query.slices import Sliced, whole
 from query.store.collection import Collection
 from query.store.dump import DumpError, dump_collection, load_collection
 from query.store.index import MAX_CACHED_QUESTIONS
 from query.store.intake import Intake
 from query.store.names import MAX_NAME_LENGTH, Names
-from query.store.reading import Matched, describe, label_sets, read
+from query.store.reading import Matched, describing, label_sets, reading
 from query.store.rows import Series
 from query.store.senders import (
     DEFAULT_REPORT_INTERVAL_MS,
@@ -27,11 +28,9 @@ from query.store.senders import (
     SenderTable,
 )
 from query.store.settings import COUNTERS, NOTICES, Notify, StoreSettings
+from query.store.table import MAX_TIME_MS, times_array
 
 __all__ = ["COUNTERS", "NOTICES", "Series", "Store", "StoreSettings"]
-
-MAX_TIME_MS = 2**62
-"""Later start times are no times."""
 
 MAX_LABEL_CHARACTERS = 8_192
 """Names and values of one series; OpenCensus allows values of 255 characters."""
@@ -58,7 +57,7 @@ class Store:
         self._all_live = False
         """Whether the last search for series of ended senders found none, and no sender has ended since."""
         self._told_ms: dict[str, int] = {}
-        self._described: tuple[int, dict[int, Matched]] = (-1, {})
+        self._described: tuple[int, dict[int, tuple[Int64Array, Matched]]] = (-1, {})
 
     def sender_opened(self, sender: str, at_ms: int, *, report_interval_ms: int) -> None:
         """Count a stream of `sender`; its default report interval is its protocol's."""
@@ -169,7 +168,7 @@ class Store:
         if known is None or not series:
             return 0
         rows = [one.row for one in series]
-        times, numbers = _int64(times_ms), np.array(values, dtype=np.float64)
+        times, numbers = times_array(times_ms), np.array(values, dtype=np.float64)
         if not correct_clock:
             known.trust_clock(times)
         elif known.observe_clock(times, at_ms):
@@ -194,15 +193,33 @@ class Store:
         newest_only: bool = False,
     ) -> Selection:
         """Return the series that match, with their samples in (start_ms, end_ms], or only the newest of them."""
-        return read(
-            self._match(matchers),
-            self._collection.rows,
-            self._collection.rings,
-            self._senders,
-            start_ms=start_ms,
-            end_ms=end_ms,
-            newest_only=newest_only,
-            refused_at_ms=self._names.refused_at_ms(matchers),
+        return whole(
+            self.selecting(matchers, start_ms=start_ms, end_ms=end_ms, newest_only=newest_only)
+        )
+
+    def selecting(
+        self,
+        matchers: Sequence[Matcher],
+        *,
+        start_ms: int,
+        end_ms: int,
+        newest_only: bool = False,
+    ) -> Sliced[Selection]:
+        """Return what `select` does, bit by bit."""
+        since = self._collection.rings.openings
+        matched = yield from self._matching(matchers, since)
+        return (
+            yield from reading(
+                matched,
+                self._collection.rows,
+                self._collection.rings,
+                self._senders,
+                start_ms=start_ms,
+                end_ms=end_ms,
+                newest_only=newest_only,
+                refused_at_ms=self._names.refused_at_ms(matchers),
+                since=since,
+            )
         )
 
     def knows(self, name: str) -> bool:
@@ -211,11 +228,11 @@ class Store:
 
     def label_sets(
         self, matchers: Sequence[Matcher], *, start_ms: int, end_ms: int
-    ) -> list[Labels]:
-        """Return the labels of the series that match and whose samples reach into [start_ms, end_ms]."""
-        return label_sets(
-            self._match(matchers), self._collection.rings, start_ms=start_ms, end_ms=end_ms
-        )
+    ) -> Sliced[list[Labels]]:
+        """Return the labels of the series that match and whose samples reach into [start_ms, end_ms], bit by bit."""
+        since = self._collection.rings.openings
+        matched = yield from self._matching(matchers, since)
+        return label_sets(matched, self._collection.rings, start_ms=start_ms, end_ms=end_ms)
 
     def label_names(self) -> list[str]:
         """Return every label name in use."""
@@ -291,19 +308,27 @@ class Store:
     def _live(self, sender: Sender) -> bool:
         return bool(self._senders.live[sender.number])
 
-    def _match(self, matchers: Sequence[Matcher]) -> Matched:
-        """Return the matched rows with what is known of them, as long as no series comes or goes."""
-        index = self._collection.index
-        rows = index.match(matchers)
-        changes, described = self._described
-        if changes != index.changes or len(described) >= MAX_CACHED_QUESTIONS:
-            described = {}
-            self._described = (index.changes, described)
-        found = described.get(id(rows))
-        if found is None or found.rows is not rows:
-            found = describe(rows, self._collection.rows, self._senders)
-            described[id(rows)] = found
-        return found
+    def _matching(self, matchers: Sequence[Matcher], since: int) -> Sliced[Matched]:
+        """Return the matched rows with what is known of them, which is kept as long as no series comes or goes.
+
+        `since` is the number of openings when the question began: a row that is another's by now is left out.
+        """
+        index, collection = self._collection.index, self._collection
+        at_first = index.changes
+        rows = yield from index.matching(matchers)
+        found = self._described[1].get(id(rows))
+        if found is not None and found[0] is rows and self._described[0] == index.changes:
+            return found[1]
+        matched = yield from describing(
+            rows, collection.rows, collection.rings, self._senders, since
+        )
+        if at_first == index.changes:
+            changes, described = self._described
+            if changes != index.changes or len(described) >= MAX_CACHED_QUESTIONS:
+                described = {}
+                self._described = (index.changes, described)
+            described[id(rows)] = (rows, matched)
+        return matched
 
     def _add_sender(self, name: str, at_ms: int, report_interval_ms: int) -> Sender | None:
         sender = self._senders.add(name, report_interval_ms)
@@ -371,11 +396,3 @@ class Store:
 
 def _metric_name(labels: Labels) -> str:
     return next((value for key, value in labels if key == METRIC_NAME), "")
-
-
-def _int64(times_ms: Sequence[int]) -> Int64Array:
-    """Return times as an array; those that do not fit are as far away as can be."""
-    try:
-        return np.array(times_ms, dtype=np.int64)
-    except OverflowError:
-        return np.array([max(-MAX_TIME_MS, min(time, MAX_TIME_MS)) for time in times_ms], np.int64)

@@ -5,6 +5,7 @@ import pytest
 from query.engine import PromEngine, QueryOptions, check_range
 from query.errors import BadQueryError, QueryError, QuerySyntaxError
 from query.evaluate.results import ResultType
+from query.slices import whole
 from tests.support.asking import ask, ask_range, named, points, values
 from tests.support.selections import FixedQueryable, Row, ms
 
@@ -124,7 +125,7 @@ def test_types_without_a_range(text: str) -> None:
 def test_prepared_queries_stand_still() -> None:
     """What is prepared holds its samples, and says how many: it may be evaluated later, elsewhere."""
     engine = PromEngine(FixedQueryable(rows=ROWS))
-    prepared = engine.prepare_instant("sum(x) + sum(max_over_time(x[1m]))", ms(65))
+    prepared = whole(engine.preparing_instant("sum(x) + sum(max_over_time(x[1m]))", ms(65)))
     assert (prepared.samples, values(prepared.evaluate())) == (2 + 12, {"": [240]})
 
 

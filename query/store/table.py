@@ -1,0 +1,60 @@
+"""Arrays: of rows, of the samples of many rows side by side, of times."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from query.queryable import Int64Array
+from query.slices import Sliced
+
+MAX_TIME_MS = 2**62
+"""Later start times are no times."""
+
+ScalarT = TypeVar("ScalarT", bound=np.generic)
+
+
+class Table:
+    """Room for samples of n rows, one column each; it grows as deeper rows come."""
+
+    def __init__(self, number: int) -> None:
+        self.times_ms = np.empty((0, number), dtype=np.int64)
+        self.values = np.empty((0, number), dtype=np.float64)
+
+    @property
+    def room(self) -> int:
+        """Lines there are."""
+        return len(self.values)
+
+    def deepened(self, depth: int, used: int) -> Sliced[None]:
+        """Make room for `depth` lines and a few more, which cost nothing until they are written to.
+
+        The first `used` columns are copied, line by line.
+        """
+        shape = (depth + depth // 4 + 2, self.values.shape[1])
+        times_ms, values = np.empty(shape, dtype=np.int64), np.empty(shape, dtype=np.float64)
+        for line in range(self.room if used else 0):
+            times_ms[line, :used] = self.times_ms[line, :used]
+            values[line, :used] = self.values[line, :used]
+            yield 0
+        self.times_ms, self.values = times_ms, values
+
+
+def resized(array: npt.NDArray[ScalarT], length: int) -> npt.NDArray[ScalarT]:
+    """Return `array` with room for at least `length` elements, doubled; new elements are undefined."""
+    if length <= len(array):
+        return array
+    grown = np.empty(max(length, 2 * len(array)), dtype=array.dtype)
+    grown[: len(array)] = array
+    return grown
+
+
+def times_array(times_ms: Sequence[int]) -> Int64Array:
+    """Return times as an array; those that do not fit are as far away as can be."""
+    try:
+        return np.array(times_ms, dtype=np.int64)
+    except OverflowError:
+        return np.array([max(-MAX_TIME_MS, min(time, MAX_TIME_MS)) for time in times_ms], np.int64)
