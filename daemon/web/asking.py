@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 from daemon.clock import Clock
 from daemon.web.envelope import ApiError, Reply
 from daemon.web.formatting import Renderer
-from daemon.web.turns import Pauses, Room, Turn
+from daemon.web.turns import Pauses, Room, Turn, stepwise
 from query.engine import PreparedQuery, PromEngine, QueryOptions
 from query.errors import QueryError
 from query.evaluate.results import QueryResult
@@ -137,17 +137,6 @@ class Asking:
         """Return what `compute` returns, for work that would hold the loop up; it must not read the store."""
         return await asyncio.get_running_loop().run_in_executor(self._worker, compute)
 
-    async def stepwise(self, work: Sliced[T]) -> T:
-        """Return the result of work on the store, between whose slices others get their turn."""
-        pauses = Pauses()
-        while True:
-            try:
-                next(work)
-            except StopIteration as done:
-                result: T = done.value
-                return result
-            await pauses.pause()
-
     async def _answer(self, prepare: Prepare, wish: Wish) -> Reply:
         timeout_s = self._settings.timeout_s
         if wish.timeout_s is not None:
@@ -162,7 +151,7 @@ class Asking:
         turn = Turn(self._turn, self._room, deadline_s)
         try:
             prepared = await self._prepared(begin, wish, turn)
-            doubt = await self.stepwise(self._doubt(prepared.expr, wish))
+            doubt = await stepwise(self._doubt(prepared.expr, wish))
             if not turn.taken:
                 return self._finish(prepared, wish, doubt)
             return await self.in_worker(lambda: self._finish(prepared, wish, doubt))

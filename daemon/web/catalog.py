@@ -13,6 +13,7 @@ from daemon.web.formatting import format_labels, quoted
 from daemon.web.metadata import Family
 from daemon.web.parameters import MAX_TIME_MS, Parameters, shortened
 from daemon.web.prometheus import api_route
+from daemon.web.turns import stepwise
 from query.evaluate.shares import different, sorted_rows, sorted_texts
 from query.labels import Labels, Matcher
 from query.slices import Sliced
@@ -115,7 +116,7 @@ class CatalogApi:
         start_ms, end_ms = _interval(parameters)
         found: list[Labels] = []
         for matchers in parameters.selectors(required=required):
-            found += await self._asking.stepwise(
+            found += await stepwise(
                 self._labelled.label_sets(matchers, start_ms=start_ms, end_ms=end_ms)
             )
         return found

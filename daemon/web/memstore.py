@@ -18,6 +18,7 @@ from daemon.web.catalog import Labelled
 from daemon.web.envelope import ApiError
 from daemon.web.parameters import Parameters
 from daemon.web.prometheus import read_parameters
+from daemon.web.turns import stepwise
 from query.dialect import parse_metric_query, simple_form
 from query.errors import QueryError
 from query.labels import METRIC_NAME, Labels, Matcher, MatchOp
@@ -109,14 +110,14 @@ class MemstoreApi:
         now_ms = self._clock()
         await self._check_size(matchers)
         start_ms = now_ms - self._retention_ms if self._retention_ms else 0
-        selection = await self._asking.stepwise(
+        selection = await stepwise(
             self._store.selecting(matchers, start_ms=start_ms, end_ms=now_ms + WINDOW_MS)
         )
         return await self._asking.in_worker(lambda: _json_page(describe(selection)))
 
     async def _check_size(self, matchers: tuple[Matcher, ...]) -> None:
         everything = 2**62
-        found = await self._asking.stepwise(
+        found = await stepwise(
             self._labelled.label_sets(matchers, start_ms=-everything, end_ms=everything)
         )
         if len(found) > MAX_SERIES:

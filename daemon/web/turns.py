@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Generator
+from typing import TypeVar
 
 from daemon.web.envelope import ApiError
 
-_HOLD_S = 0.001
+T = TypeVar("T")
+
+_HOLD_S = 0.0005
 """How long work on the loop goes on before others get their turn."""
+
+
+async def stepwise(work: Generator[object, None, T]) -> T:
+    """Return the result of work on the loop, between whose slices others get their turn."""
+    pauses = Pauses()
+    while True:
+        try:
+            next(work)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+        await pauses.pause()
 
 
 class Room:
