@@ -4,49 +4,40 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
-import signal
-import sys
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
-from importlib.metadata import version
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import structlog
 
-from daemon import memory
 from daemon.clock import Clock, Sleep, system_clock
-from daemon.config.dump import format_config
-from daemon.config.health_check import HealthCheckConfig
-from daemon.config.http_api import HttpApiConfig
-from daemon.config.keda_scaler import KedaScalerConfig
+from daemon.components.administration import administer
+from daemon.components.doctor import diagnose
+from daemon.components.exporters import build_exporter
+from daemon.components.extensions import become_ready, build_extension, settling_ms
+from daemon.components.part import Part, Runtime
+from daemon.components.receivers import build_receiver
+from daemon.config.changes import restart_needed
 from daemon.config.load import LoadedConfig
-from daemon.config.opencensus import OpenCensusConfig
-from daemon.config.prometheusremotewrite import PrometheusRemoteWriteConfig
+from daemon.config.schema import Config
 from daemon.config.windows import WindowsConfig
 from daemon.exporters.windows import Windows
-from daemon.pipeline import build_pipelines
-from daemon.scaler.asking import HeardEngine
-from daemon.scaler.explaining import Explainer
+from daemon.notices import Notices
+from daemon.pipeline import Outlet, build_pipelines
+from daemon.processors.build import ProcessorSettings
+from daemon.reloading import Read, Reloading
 from daemon.scaler.service import KedaScaler
-from daemon.telemetry import Counters, SelfMetrics, configure_logs, supervise
-from daemon.web.health import HealthCheck
-from daemon.web.http_api import HttpApi
+from daemon.snapshot.extension import Snapshot
+from daemon.telemetry import SelfMetrics, set_log_level, supervise
+from daemon.web.doctor import Finding
 from daemon.web.metrics import MetricsPage
-from daemon.web.remote_write import RemoteWrite
 from query.scaling import Engine
 from query.store.store import COUNTERS, Store, StoreSettings
 from receivers.consumer import Consumer
 from receivers.errors import ReceiverError
-from receivers.opencensus.server import OpenCensusServer
-from receivers.prometheusremotewrite.receiver import RemoteWriteReceiver
 
 log = structlog.get_logger(__name__)
-
-NOTICES_A_MINUTE = 10
-"""Log lines about senders and series, of each kind: a fleet with a wrong clock is one fact, not thousands."""
 
 TICK_S = 1.0
 """How often senders are looked at for those that ended, and series for those to forget."""
@@ -54,28 +45,13 @@ TICK_S = 1.0
 ASLEEP_MS = 5_000
 """A tick that comes so late was held up with everything else: the process was stopped, or the machine suspended."""
 
-_EVERYDAY = frozenset({"sender_began", "sender_ended"})
-"""Notices of the store that are nothing special: senders come and go by thousands."""
 _SIZES = {
     "series": "Series remembered",
     "senders": "Processes that report, or did and have series still",
     "known_names": "Metric names ever reported",
 }
 
-_MIB = 1024 * 1024
-_FORCED = 1
-
 _T = TypeVar("_T")
-
-
-class Part(Protocol):
-    """Something that listens."""
-
-    async def start(self) -> int:
-        """Listen and return the port."""
-
-    async def stop(self) -> None:
-        """Stop; safe twice and before `start`."""
 
 
 class App:
@@ -85,222 +61,197 @@ class App:
     """
 
     def __init__(
-        self, loaded: LoadedConfig, *, clock: Clock = system_clock, sleep: Sleep = asyncio.sleep
+        self,
+        loaded: LoadedConfig,
+        *,
+        read: Read | None = None,
+        clock: Clock = system_clock,
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
-        """Build all parts of a checked configuration (`daemon.check`)."""
+        """Build all parts of a checked configuration (`daemon.check`); `read` reads it again for a reload."""
         config = loaded.config
         self.ports: dict[str, int] = {}
         """Where each part listens, by component id, once started."""
         self.metrics = SelfMetrics()
         self._clock = clock
         self._sleep = sleep
-        self._windows_config = _only(config.exporters, WindowsConfig) or WindowsConfig()
-        self.store = self._build_store()
-        self.engine = Engine(self.store, lookback_ms=self._windows_config.retention)
-        self.windows = Windows(
-            self.store,
-            buckets=self._windows_config.histogram_buckets,
-            count=self.metrics.counters("tallyd_windows_refused", "Data that no window can hold"),
-            on_append=self._on_append,
-        )
-        self.metrics.table(
-            "tallyd_windows",
-            {"reports": "Messages with metrics that arrived, whatever a filter made of them"},
-            lambda: {"reports": self.windows.reports},
+        windows_config = _only(config.exporters, WindowsConfig) or WindowsConfig()
+        self.store = _build_store(windows_config, self.metrics, clock)
+        self.engine = Engine(self.store, lookback_ms=windows_config.retention)
+        self.windows = self._build_windows(windows_config)
+        self.reloading = Reloading(read, self._take_over, self.metrics, clock)
+        self._runtime = Runtime(
+            config=config,
+            windows_config=windows_config,
+            clock=clock,
+            sleep=sleep,
+            metrics=self.metrics,
+            store=self.store,
+            engine=self.engine,
+            windows=self.windows,
+            held=lambda: self._scaler.answers.held() if self._scaler is not None else {},
+            loaded=lambda loaded: become_ready(self._extensions.values(), loaded),
+            diagnose=self._diagnose,
+            administration=administer(self.reloading) if read is not None else None,
+            missing=self._missing,
+            details=self.reloading.details,
         )
         self._scaler: KedaScaler | None = None
-        self._parts: dict[str, Part] = {}
+        self._extensions: dict[str, Part] = {}
+        self._receivers: dict[str, Part] = {}
         self._timer: asyncio.Task[None] | None = None
-        self._ready = False
+        self._lacks = ["listening"]
+        """What keeps it from being ready."""
         self._task_failures = self.metrics.counters(
             "tallyd_task_failures", "Tasks that failed and were begun again", label="task"
         )
-        self._consumers = build_pipelines(
-            config,
-            dict.fromkeys(config.exporters, self.windows),
-            count_filtered=self.metrics.counters(
-                "otelcol_processor_filter_datapoints_filtered",
-                "Metrics that a filter dropped whole, with all of their data points: metrics are counted, not points",
-                label="filter",
-            ),
-        )
-        self._config = config
+        self._listening = config
+        """The configuration of all that does not change while it runs."""
+        self._exporters = {name: build_exporter(self._runtime, name) for name in _sent_to(config)}
+        self._settings = ProcessorSettings(metrics=self.metrics)
+        consumers = build_pipelines(config, self._exporters, self._settings)
+        self._outlets = {name: Outlet(consumer) for name, consumer in consumers.items()}
 
     async def start(self) -> None:
         """Listen on every port that the configuration names.
 
+        Those who ask come first, so that they get an answer early; those who send come last, when all that takes is up.
+
         Raises:
             OSError: a port cannot be opened; what was opened is closed again.
         """
-        self._parts = self._build_parts()
         try:
-            for name, part in self._parts.items():
-                self.ports[name] = await _listening(part)
-                log.info("listening", component=name, port=self.ports[name])
+            self._extensions = self._build_extensions()
+            await self._start_all(self._extensions)
+            await self._start_all(self._senders_out())
+            self._receivers = dict(self._build_receivers())
+            await self._start_all(self._receivers)
         except BaseException:
             await self.stop()
             raise
         self._timer = asyncio.create_task(
             supervise("tick", self._tick, count=self._task_failures, sleep=self._sleep)
         )
-        self._ready = True
-        if self._scaler is not None and self._settling_ms(self._scaler):
+        self._lacks = []
+        if self._scaler is not None and settling_ms(self._runtime, self._scaler):
             settled_at_s = (self._scaler.answers.settled_at_ms or 0) / 1000
             until = datetime.fromtimestamp(settled_at_s, UTC).isoformat(timespec="seconds")
             log.info("settling", until=until.replace("+00:00", "Z"))
 
     async def stop(self) -> None:
-        """End streams with OK and close every port, the last opened first; safe twice and before `start`."""
-        self._ready = False
+        """End streams with OK and close every port: receivers, exporters, extensions; safe twice and before `start`."""
+        self._lacks = ["draining"]
+        if self._scaler is not None:
+            self._scaler.drain()  # KEDA's streams end with OK at once, its calls are answered to the last (keda.md 1.9)
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
-        parts, self._parts = self._parts, {}
-        await asyncio.gather(*(part.stop() for part in reversed(parts.values())))
+        for parts in (self._receivers, self._senders_out(), self._extensions):
+            await asyncio.gather(*(part.stop() for part in parts.values()))
 
-    def _build_store(self) -> Store:
-        store = Store(
-            StoreSettings(
-                retention_ms=self._windows_config.retention,
-                max_series=self._windows_config.max_series,
-                max_series_per_metric=self._windows_config.max_series_per_metric,
-                max_senders=self._windows_config.max_senders,
-                max_known_names=self._windows_config.max_known_names,
-            ),
-            _Notices(self._clock),
+    async def _take_over(self, loaded: LoadedConfig) -> list[str]:
+        """Put another checked configuration in force: processors, pipelines, exporters that send, named queries, log level.
+
+        Ports, connections and windows stay. Returns the settings that need a restart; raises OSError if an exporter cannot
+        start, and then the old configuration stays.
+        """
+        config, before = loaded.config, self._runtime.config
+        self._runtime.config = config
+        try:
+            exporters = {name: self._exporter(name, before) for name in _sent_to(config)}
+            consumers = build_pipelines(config, exporters, self._settings)
+            await self._start_new(exporters)
+        except BaseException:
+            self._runtime.config = before
+            raise
+        gone = [one for name, one in self._exporters.items() if exporters.get(name) is not one]
+        self._exporters = exporters
+        for name, outlet in self._outlets.items():
+            outlet.consumer = consumers.get(name)
+        if self._scaler is not None:
+            self._scaler.reload(config.named_queries)
+        if config.service.telemetry.logs.level != before.service.telemetry.logs.level:
+            set_log_level(config.service.telemetry.logs.level)
+        await asyncio.gather(*(one.stop() for one in gone if isinstance(one, Part)))
+        return restart_needed(self._listening, config)
+
+    def _exporter(self, name: str, before: Config) -> Consumer:
+        """Return the exporter of the configuration in force, the running one where its settings are the same."""
+        running = self._exporters.get(name)
+        same = before.exporters.get(name) == self._runtime.config.exporters[name]
+        return running if running is not None and same else build_exporter(self._runtime, name)
+
+    async def _start_new(self, exporters: Mapping[str, Consumer]) -> None:
+        """Start the exporters that do not run yet; of several all or none."""
+        started: list[Part] = []
+        try:
+            for name, one in exporters.items():
+                if isinstance(one, Part) and self._exporters.get(name) is not one:
+                    started.append(one)
+                    await self._start(name, one)
+        except BaseException:
+            await asyncio.gather(*(one.stop() for one in started))
+            raise
+
+    async def _start_all(self, parts: Mapping[str, Part]) -> None:
+        for name, part in parts.items():
+            await self._start(name, part)
+
+    async def _start(self, name: str, part: Part) -> None:
+        try:
+            port = await part.start()
+        except ReceiverError as error:
+            raise OSError(errno.EADDRINUSE, str(error)) from error
+        if port is not None:
+            self.ports[name] = port
+            log.info("listening", component=name, port=port)
+
+    def _build_windows(self, config: WindowsConfig) -> Windows:
+        windows = Windows(
+            self.store,
+            buckets=config.histogram_buckets,
+            count=self.metrics.counters("tallyd_windows_refused", "Data that no window can hold"),
+            on_append=self._on_append,
         )
-        self.metrics.table("tallyd_windows", COUNTERS, lambda: store.counters)
-        for what, text in _SIZES.items():
-            name = f"tallyd_windows_{what}"
-            self.metrics.gauge(name, text, lambda what=what: store.sizes()[what][0])  # type: ignore[misc]  # bound now
-            self.metrics.gauge(
-                f"{name}_limit",
-                f"exporters.windows.max_{what}",
-                lambda what=what: store.sizes()[what][1],  # type: ignore[misc]  # bound now
-            )
-        return store
+        self.metrics.table(
+            "tallyd_windows",
+            {"reports": "Messages with metrics that arrived, whatever a filter made of them"},
+            lambda: {"reports": windows.reports},
+        )
+        return windows
 
-    def _build_parts(self) -> dict[str, Part]:
-        """Return what listens, in the order of start: first those who ask, so that they get an answer early."""
-        config = self._config
+    def _build_extensions(self) -> dict[str, Part]:
+        config = self._runtime.config
         parts: dict[str, Part] = {}
         for name in config.service.extensions:
             extension = config.extensions[name]
-            if isinstance(extension, KedaScalerConfig):
-                parts[name] = self._scaler = self._build_scaler(extension)
-            elif isinstance(extension, HttpApiConfig):
-                parts[name] = self._build_http_api(extension)
-            elif isinstance(extension, HealthCheckConfig):
-                parts[name] = HealthCheck(extension, self._missing)
+            parts[name] = build_extension(self._runtime, extension, self._outlets)
+        self._scaler = _only(parts, KedaScaler)
         endpoint = config.service.telemetry.metrics.endpoint
         if endpoint is not None:
             parts["telemetry"] = MetricsPage(endpoint, self.metrics)
-        for name, consumer in self._consumers.items():
-            receiver = config.receivers[name]
-            if isinstance(receiver, OpenCensusConfig):
-                parts[name] = self._build_receiver(name, receiver, consumer)
-        return parts
+        # Those who ask are answered, that nothing is ready, before a snapshot is loaded (keda.md 1.10).
+        return dict(sorted(parts.items(), key=lambda part: isinstance(part[1], Snapshot)))
 
-    def _build_scaler(self, config: KedaScalerConfig) -> KedaScaler:
-        scaler = KedaScaler(
-            config,
-            HeardEngine(self.engine, self.windows.asked),
-            self._clock,
-            self._sleep,
-            listening_since_ms=self._clock(),
-            settled=False,
-            settle_for_ms=self._windows_config.settle_for,
-            retention_ms=self._windows_config.retention,
-            count=self.metrics.counters(
-                "tallyd_keda_scaler", "Calls of KEDA and what became of them", label="event"
-            ),
-        )
-        self.metrics.gauges(
-            "tallyd_keda_scaler_value",
-            "What each trigger was last told, for 10 minutes; none while its value is not known",
-            scaler.answers.values,
-        )
-        self.metrics.gauge(
-            "tallyd_settling",
-            "Seconds until every sender must have reported after the start; 0 once settled",
-            lambda: self._settling_ms(scaler) / 1000,
-        )
-        return scaler
+    def _senders_out(self) -> dict[str, Part]:
+        return {name: one for name, one in self._exporters.items() if isinstance(one, Part)}
 
-    def _settling_ms(self, scaler: KedaScaler) -> int:
-        return max((scaler.answers.settled_at_ms or 0) - self._clock(), 0)
-
-    def _build_http_api(self, config: HttpApiConfig) -> HttpApi:
-        asked = HeardEngine(self.engine, self.windows.asked)
-        explainer = Explainer(
-            asked,
-            self._clock,
-            queries=self._config.named_queries,
-            retention_ms=self._windows_config.retention,
-            settle_for_ms=self._windows_config.settle_for,
-        )
-        return HttpApi(
-            config,
-            self.store,
-            asked,
-            explainer,
-            self._clock,
-            retention_ms=self._windows_config.retention,
-            settle_for_ms=self._windows_config.settle_for,
-            remote_write=self._build_remote_write(),
-            headers=self.windows.families,
-            asked=self.windows.asked,
-            yaml=lambda: format_config(self._config),
-            count=self.metrics.counters(
-                "tallyd_http_api_answers", "Answers of the HTTP API", label="status"
-            ),
-        )
-
-    def _build_remote_write(self) -> RemoteWrite | None:
-        """Return what takes remote write, if a pipeline wants it; there is one at most."""
-        for name, consumer in self._consumers.items():
-            config = self._config.receivers[name]
-            if isinstance(config, PrometheusRemoteWriteConfig):
-                max_bytes = config.max_recv_msg_size_mib * _MIB
-                count = self._irregularities(name)
-                receiver = RemoteWriteReceiver(
-                    consumer, self.windows, self._clock, count, max_request_bytes=max_bytes
-                )
-                return RemoteWrite(receiver, max_bytes)
-        return None
-
-    def _irregularities(self, receiver: str) -> Counters:
-        return self.metrics.counters(
-            "tallyd_receiver_irregularities",
-            "What a receiver did not hand on as it came",
-            receiver=receiver,
-        )
-
-    def _build_receiver(
-        self, name: str, config: OpenCensusConfig, consumer: Consumer
-    ) -> OpenCensusServer:
-        server = OpenCensusServer(
-            config.endpoint,
-            consumer,
-            self.windows,
-            self._clock,
-            self._irregularities(name),
-            max_recv_msg_size_bytes=config.max_recv_msg_size_mib * _MIB,
-        )
-        self.metrics.gauge(
-            "tallyd_receiver_streams",
-            "Connected senders",
-            lambda: server.active_streams,
-            receiver=name,
-        )
-        return server
+    def _build_receivers(self) -> Iterable[tuple[str, Part]]:
+        for name, consumer in self._outlets.items():
+            part = build_receiver(self._runtime, name, consumer)
+            if part is not None:
+                yield name, part
 
     def _on_append(self, names: AbstractSet[str]) -> None:
         if self._scaler is not None:
             self._scaler.on_append(names)
 
+    def _diagnose(self) -> list[Finding]:
+        answers = self._scaler.answers if self._scaler is not None else None
+        return diagnose(self._runtime, answers)
+
     def _missing(self) -> list[str]:
-        return [] if self._ready else ["listening"]
+        return self._lacks
 
     async def _tick(self) -> None:
         before_ms = self._clock()
@@ -315,99 +266,34 @@ class App:
             self.store.advance(now_ms)
 
 
-SWITCH_INTERVAL_S = 0.0005
-"""How long a large query in the worker thread may keep the event loop from running on; Python's own is 5 ms."""
-
-
-async def run(loaded: LoadedConfig) -> None:
-    """Run tallyd until SIGTERM or SIGINT; a second signal ends it at once.
-
-    Raises:
-        OSError: a port cannot be opened.
-    """
-    memory.keep_freed_memory()
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
-    lines = configure_logs(loaded.config.service.telemetry.logs)
-    log.info("starting", version=version("tallyd"), config=loaded.marks.name)
-    for warning in loaded.warnings:
-        log.warning("odd configuration", detail=warning)
-    app = App(loaded)
-    app.metrics.table(
-        "tallyd_log",
-        {"lost_lines": "Log lines that could not be written"},
-        lambda: {"lost_lines": lines.lost},
+def _build_store(config: WindowsConfig, metrics: SelfMetrics, clock: Clock) -> Store:
+    store = Store(
+        StoreSettings(
+            retention_ms=config.retention,
+            max_series=config.max_series,
+            max_series_per_metric=config.max_series_per_metric,
+            max_senders=config.max_senders,
+            max_known_names=config.max_known_names,
+        ),
+        Notices(clock),
     )
-    stopping = asyncio.Event()
-
-    def stop() -> None:
-        if stopping.is_set():
-            os._exit(_FORCED)
-        stopping.set()
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
-    loop.add_signal_handler(signal.SIGHUP, _no_reload)
-    if await _started(app, stopping):
-        log.info("ready")
-        settling = asyncio.create_task(memory.settle())
-        await stopping.wait()
-        settling.cancel()
-    log.info("stopping")
-    await app.stop()
-    log.info("stopped")
+    metrics.table("tallyd_windows", COUNTERS, lambda: store.counters)
+    for what, text in _SIZES.items():
+        name = f"tallyd_windows_{what}"
+        metrics.gauge(name, text, lambda what=what: store.sizes()[what][0])  # type: ignore[misc]  # bound now
+        metrics.gauge(
+            f"{name}_limit",
+            f"exporters.windows.max_{what}",
+            lambda what=what: store.sizes()[what][1],  # type: ignore[misc]  # bound now
+        )
+    return store
 
 
-async def _started(app: App, stopping: asyncio.Event) -> bool:
-    """Start `app`, but no longer than until `stopping`; return whether it listens."""
-    start = asyncio.create_task(app.start())
-    stop = asyncio.create_task(stopping.wait())
-    await asyncio.wait({start, stop}, return_when=asyncio.FIRST_COMPLETED)
-    stop.cancel()
-    if not start.done():
-        start.cancel()
-        await asyncio.wait({start})
-        return False
-    await start
-    return True
-
-
-def _no_reload() -> None:
-    log.warning("SIGHUP changes nothing: restart tallyd to read its configuration again")
-
-
-async def _listening(part: Part) -> int:
-    try:
-        return await part.start()
-    except ReceiverError as error:
-        raise OSError(errno.EADDRINUSE, str(error)) from error
+def _sent_to(config: Config) -> list[str]:
+    """Return the exporters that pipelines name."""
+    pipelines = config.service.pipelines.values()
+    return list(dict.fromkeys(name for pipeline in pipelines for name in pipeline.exporters))
 
 
 def _only(components: Mapping[str, object], kind: type[_T]) -> _T | None:
     return next((one for one in components.values() if isinstance(one, kind)), None)
-
-
-class _Notices:
-    """Tells what the store notices: of each kind so many lines a minute, the rest as a number in the next one."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._minute = 0
-        self._told: Counter[str] = Counter()
-        self._left_out: Counter[str] = Counter()
-
-    def __call__(self, event: str, fields: dict[str, object]) -> None:
-        """Tell that `event` has happened."""
-        minute = self._clock() // 60_000
-        if minute != self._minute:
-            self._minute = minute
-            self._told.clear()
-        self._told[event] += 1
-        if self._told[event] > NOTICES_A_MINUTE:
-            self._left_out[event] += 1
-            return
-        left_out = self._left_out.pop(event, 0)
-        if left_out:
-            fields = {**fields, "left_out": left_out}
-        tell = log.debug if event in _EVERYDAY else log.warning
-        tell(event.replace("_", " "), **fields)

@@ -41,6 +41,7 @@ examples:
   tallyd demo                         half a minute of recorded sidecars, drawn
   tallyd query 'sum(rate(runtime_service_invocation_req_recv_total[1m]))'
                                       ask the one that runs
+  tallyd doctor                       what is wrong with it, and what to do
 
 Without --config: receivers on 55678 (OpenCensus), KEDA scaler on 4318, HTTP API on
 9090, health on 13133, self-metrics on 8888. config.example.yaml explains every setting.
@@ -49,7 +50,8 @@ exit codes: 0 ok, 1 failed, 2 bad configuration or wrong arguments
 """
 _RUN = """\
 Listen, remember, answer. Nothing listens before the whole configuration is
-known to be good. SIGTERM or Ctrl-C ends it within two seconds.
+known to be good. The file is read again when it changes and at SIGHUP; if it is
+wrong then, nothing changes. SIGTERM or Ctrl-C ends it within two seconds.
 """
 _VALIDATE = """\
 Check a configuration without starting anything: all mistakes at once, each as
@@ -65,6 +67,12 @@ _QUERY = """\
 Ask a running tallyd, or any Prometheus, and show the answer: a table, charts for a
 --range, or the JSON itself. Times are Unix seconds, RFC 3339, now, or before now:
 --at -30s, --range -5m,now,15s.
+"""
+_DOCTOR = """\
+Ask a running tallyd what is wrong and what to do: no sender yet, a filter that drops
+everything, a query that matches nothing and the names like it, a window shorter than two
+reports, clocks that are off, two senders with one identity, limits that were reached, a
+reload that failed. Exit code 1 if answers are missing or wrong.
 """
 
 
@@ -144,6 +152,13 @@ def _parser() -> argparse.ArgumentParser:
         commands, "query", "ask a running tallyd", _QUERY, _query, configured=False
     )
     _add_query_arguments(query)
+    doctor = _add_command(
+        commands, "doctor", "ask a running tallyd what is wrong", _DOCTOR, _doctor, configured=False
+    )
+    doctor.add_argument(
+        "--url", metavar="URL", default=DEFAULT_URL, help=f"whom to ask (default: {DEFAULT_URL})"
+    )
+    doctor.add_argument("--json", action="store_true", help="a list of {severity, what, do}")
     return parser
 
 
@@ -255,9 +270,9 @@ def _run(args: argparse.Namespace) -> int:
     leave_out_unused()
     import asyncio  # noqa: PLC0415
 
-    from daemon.app import run  # noqa: PLC0415
+    from daemon.process import run  # noqa: PLC0415
 
-    asyncio.run(run(loaded))
+    asyncio.run(run(loaded, args.config, lambda: load(args)))
     return OK
 
 
@@ -296,6 +311,12 @@ def _query(args: argparse.Namespace) -> int:
     from daemon.query_command.command import run_query  # noqa: PLC0415
 
     return run_query(args)
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from daemon.doctor_command import run_doctor  # noqa: PLC0415
+
+    return run_doctor(args)
 
 
 def _summary(path: Path | None, loaded: LoadedConfig) -> str:

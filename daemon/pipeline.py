@@ -7,25 +7,21 @@ batch without a wrapper or a copy.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from daemon.config.errors import ConfigError
 from daemon.config.schema import Config, ProcessorConfig
+from daemon.processors.build import ProcessorSettings, build_processor
 from receivers.consumer import Batch, Consumer
 from receivers.errors import ConsumeError, PermanentError, RetryableError
 from receivers.model import Metric, ResourceMetrics, ScopeMetrics
 
 
 def build_pipelines(
-    config: Config,
-    exporters: Mapping[str, Consumer],
-    *,
-    count_filtered: Callable[[str, int], None],
+    config: Config, exporters: Mapping[str, Consumer], settings: ProcessorSettings
 ) -> dict[str, Consumer]:
-    """Return for each receiver that is in a pipeline the consumer to hand its batches to.
-
-    `exporters` are by component id; `count_filtered(component_id, metrics)` hears what filters drop.
+    """Return for each receiver that is in a pipeline the consumer to hand its batches to; `exporters` are by component id.
 
     Raises:
         ConfigError: a processor cannot be built, which `judge_processor` would have told with all other mistakes.
@@ -35,8 +31,8 @@ def build_pipelines(
     for pipeline in config.service.pipelines.values():
         head = _fan_out([_Branch(exporters[exporter], False) for exporter in pipeline.exporters])
         for component_id in reversed(pipeline.processors):
-            settings = config.processors[component_id]
-            head = _build_processor(component_id, settings, head, count_filtered)
+            processor = config.processors[component_id]
+            head = build_processor(component_id, processor, head, settings)
         for receiver in pipeline.receivers:
             branches.setdefault(receiver, []).append(_Branch(head, bool(pipeline.processors)))
     return {receiver: _fan_out(heads) for receiver, heads in branches.items()}
@@ -46,7 +42,7 @@ def judge_processor(component_id: str, config: ProcessorConfig) -> list[ConfigEr
     """Return every mistake in a processor, at paths below its own block, by building it for nothing."""
     mistakes: list[ConfigError] = []
     try:
-        _build_processor(component_id, config, _Discard(), lambda _id, _amount: None)
+        build_processor(component_id, config, _Discard(), ProcessorSettings())
     except* ConfigError as group:
         mistakes.extend(_leaves(group))
     return mistakes
@@ -67,7 +63,24 @@ def copy_batch(batch: Batch) -> Batch:
             )
             for group in batch.resource_metrics
         ],
+        batch.context,
     )
+
+
+class Outlet:
+    """Where a receiver hands its batches to: a reload puts another pipeline behind it, and none drops them."""
+
+    def __init__(self, consumer: Consumer) -> None:
+        self.consumer: Consumer | None = consumer
+
+    def consume(self, batch: Batch) -> None:
+        """Hand `batch` on.
+
+        Raises:
+            ConsumeError: it was not taken.
+        """
+        if self.consumer is not None:
+            self.consumer.consume(batch)
 
 
 class _Branch(NamedTuple):
@@ -75,18 +88,6 @@ class _Branch(NamedTuple):
 
     consumer: Consumer
     changes: bool
-
-
-def _build_processor(
-    component_id: str,
-    config: ProcessorConfig,
-    following: Consumer,
-    count_filtered: Callable[[str, int], None],
-) -> Consumer:
-    # Imported where it is used: OTTL and its functions take 4 MB, which only who filters pays.
-    from daemon.processors.filter import build_filter  # noqa: PLC0415
-
-    return build_filter(component_id, config, following, count_filtered=count_filtered)
 
 
 class _Discard:

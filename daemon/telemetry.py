@@ -29,6 +29,8 @@ _LEVELS = {
     "warn": logging.WARNING,
     "error": logging.ERROR,
 }
+LOG_LEVELS = tuple(_LEVELS)
+_LOGGERS = {name: structlog.make_filtering_bound_logger(level) for name, level in _LEVELS.items()}
 _FIRST_PAUSE_S = 0.5
 _LAST_PAUSE_S = 30.0
 
@@ -63,7 +65,6 @@ def configure_logs(config: LogsConfig, stream: TextIO | None = None) -> LogStrea
     """Write log lines to `stream` (standard error): JSON, or for people where it is a terminal."""
     lines = LogStream(stream or _standard_error())
     for_people = config.encoding == "console" or (config.encoding is None and lines.is_terminal)
-    level = _LEVELS[config.level]
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -72,14 +73,24 @@ def configure_logs(config: LogsConfig, stream: TextIO | None = None) -> LogStrea
             structlog.processors.StackInfoRenderer(),
             *_renderers(lines, for_people=for_people),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
         # WriteLogger calls `write` and `flush` alone.
         logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", lines)),
     )
-    root = logging.getLogger()
-    root.handlers = [_FromLibraries()]
-    root.setLevel(max(level, logging.WARNING))
+    logging.getLogger().handlers = [_FromLibraries()]
+    set_log_level(config.level)
     return lines
+
+
+def log_level() -> str:
+    """Return the level from which on lines are written."""
+    level = structlog.get_config()["wrapper_class"]
+    return next((name for name, one in _LOGGERS.items() if one is level), "unknown")
+
+
+def set_log_level(level: str) -> None:
+    """Write lines from `level` on: one of `LOG_LEVELS`."""
+    structlog.configure(wrapper_class=_LOGGERS[level])
+    logging.getLogger().setLevel(max(_LEVELS[level], logging.WARNING))
 
 
 def _standard_error() -> TextIO | None:
@@ -156,6 +167,7 @@ class SelfMetrics(Collector):
 
     def __init__(self) -> None:
         self._families: dict[str, _Family] = {}
+        self._counters: dict[tuple[object, ...], Counters] = {}
         self._registry = CollectorRegistry()
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
@@ -167,9 +179,15 @@ class SelfMetrics(Collector):
     def counters(
         self, name: str, documentation: str, *, label: str = "reason", **labels: str
     ) -> Counters:
-        """Return counters shown as `name_total{label="<reason>", <labels>}`, each from its first count on."""
-        counters = Counters()
-        self.mapping(name, documentation, lambda: counters.values, label=label, **labels)
+        """Return counters shown as `name_total{label="<reason>", <labels>}`, each from its first count on.
+
+        The same ones for the same name and labels: a part that is built anew goes on counting.
+        """
+        key = (name, label, *labels.items())
+        counters = self._counters.get(key)
+        if counters is None:
+            counters = self._counters[key] = Counters()
+            self.mapping(name, documentation, lambda: counters.values, label=label, **labels)
         return counters
 
     def mapping(

@@ -46,6 +46,13 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
     return found[0] if found else None
 
 
+def names_like(name: str, names: Iterable[str], most: int = 3) -> list[str]:
+    """Return names that begin with `name`, or else those that look most like it."""
+    all_names = list(names)
+    longer = [other for other in all_names if other.startswith(f"{name}_")]
+    return longer[:most] or get_close_matches(name[:_SHOWN_COLUMNS], all_names, n=most)
+
+
 def _cut(line: str, column: int) -> tuple[str, int]:
     """Return at most _SHOWN_COLUMNS of the line around the column, and the column's place in it."""
     if len(line) <= _SHOWN_COLUMNS:

@@ -5,8 +5,9 @@ Consumers are synchronous and run on the event loop; a consumer that must wait q
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from receivers.model import ResourceMetrics
@@ -32,13 +33,29 @@ class Sender(NamedTuple):
         return f"{self.protocol}:{self.identity}"
 
 
+class RequestContext(NamedTuple):
+    """How a message came, for processors that ask (otlp.md 4.1, `from_context`)."""
+
+    client_address: str = ""
+    """The peer's IP address without the port."""
+    metadata: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    """Request headers by lower-case name, where the receiver's `include_metadata` is on."""
+
+
+NO_CONTEXT = RequestContext()
+
+
 @dataclass(slots=True)
 class Batch:
-    """What one message of one sender held; belongs to the consumer it is given to."""
+    """What one message of one sender held; belongs to the consumer it is given to.
+
+    A message that speaks for several senders is several batches.
+    """
 
     sender: Sender
     received_at_ms: int
     resource_metrics: list[ResourceMetrics]
+    context: RequestContext = NO_CONTEXT
 
 
 class Consumer(Protocol):

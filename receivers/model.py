@@ -9,16 +9,25 @@ so that they can key caches; receivers hand out the same object for the same byt
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from types import MappingProxyType
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 AnyValue = str | bool | int | float | bytes | list["AnyValue"] | dict[str, "AnyValue"] | None
 Attributes = Mapping[str, AnyValue]
 
 NO_ATTRIBUTES: Attributes = MappingProxyType({})
+
+FLAG_NO_RECORDED_VALUE = 1
+"""Bit of a data point's flags: the series has ended here, whatever its value says."""
+NO_RECORDED_VALUE: float = struct.unpack("<d", struct.pack("<Q", 0x7FF0000000000002))[0]
+"""What such a point's `EncodedRow` holds as value and sum: Prometheus' stale marker, as remote write sends it.
+
+Its bits tell it from other NaNs; arithmetic loses them.
+"""
 
 
 class MetricType(IntEnum):
@@ -167,8 +176,9 @@ DataPoint = NumberDataPoint | HistogramDataPoint | ExponentialHistogramDataPoint
 class EncodedRow(NamedTuple):
     """One data point read off the wire without its attributes.
 
-    `key` is equal for the same time series with the same start time in every report of one sender. `value` is the
-    number of a gauge or sum, or the count of a histogram or summary; `sum` is None for gauges and sums.
+    `key` is equal for the same time series with the same start time in every report of one sender; of a delta metric,
+    whose start time moves on with every report, for the same time series. `value` is the number of a gauge or sum, or the
+    count of a histogram or summary; `sum` is None for gauges and sums, and for histograms without one.
     """
 
     key: Hashable
@@ -190,7 +200,15 @@ class EncodedPoints(Protocol):
         """Return the value of each data point without decoding attributes."""
 
     def describe(self, key: Hashable) -> tuple[dict[str, AnyValue], int]:
-        """Return attributes and start time (Unix ns, 0 = unknown) of the time series that `key` names."""
+        """Return attributes and start time (Unix ns, 0 = unknown or delta) of the time series that `key` names."""
+
+
+@runtime_checkable
+class EncodedDeltaPoints(EncodedPoints, Protocol):
+    """The data points of a delta metric, still on the wire; who sends delta metrics must give these."""
+
+    def starts_unix_nano(self) -> Sequence[int]:
+        """Return the start time (Unix ns, 0 = unknown) of each of `rows`, in their order."""
 
 
 class Metric:

@@ -62,21 +62,6 @@ def test_the_scaled_object_is_understood() -> None:
     assert (parsed.problems, parsed.unknown_keys) == ((), ())
 
 
-def test_the_manifests_fit_together() -> None:
-    """The Services select the Deployment's pods and their ports; its configuration is good and where it looks for it."""
-    (text,) = [block for block in blocks("yaml") if "Deployment" in block]
-    config, deployment, *services = yaml.safe_load_all(text)
-    load_checked(config["data"]["config.yaml"], {})
-    pod = deployment["spec"]["template"]
-    (container,) = pod["spec"]["containers"]
-    assert container["args"][-1] == "/etc/tallyd/config.yaml"
-    ports = {port["containerPort"] for port in container["ports"]}
-    assert {service["metadata"]["name"] for service in services} == {"otelcol", "keda-otel-scaler"}
-    for service in services:
-        assert service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
-        assert {port["port"] for port in service["spec"]["ports"]} <= ports
-
-
 def test_the_annotations_point_to_the_receiver() -> None:
     """The sidecar's annotation names the port that the built-in configuration listens on."""
     (text,) = [block for block in blocks("yaml") if "dapr.io" in block]
@@ -112,9 +97,10 @@ def test_ports() -> None:
     config = default_config()
     endpoints = {
         "receivers.opencensus.endpoint": opencensus().endpoint,
-        "extensions.keda_scaler.endpoint": config.extensions["keda_scaler"].endpoint,
-        "extensions.http_api.endpoint": config.extensions["http_api"].endpoint,
-        "extensions.health_check.endpoint": config.extensions["health_check"].endpoint,
+        **{
+            f"extensions.{name}.endpoint": getattr(one, "endpoint", "")
+            for name, one in config.extensions.items()
+        },
         "service.telemetry.metrics": config.service.telemetry.metrics.endpoint,
     }
     shown = {setting.strip("`"): f"[::]:{port}" for port, _, setting in table("port ")}

@@ -43,6 +43,7 @@ _ONCE = frozenset(
         ("exporters", "windows"),
         ("extensions", "keda_scaler"),
         ("extensions", "http_api"),
+        ("extensions", "snapshot"),
     }
 )
 """Section and type of what a process has one of: a second would hold or answer the same."""

@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, PlainSerializer
-from pydantic_core import PydanticCustomError
-
+from daemon.config.markers import BeforeValidator, Field, PlainSerializer, RejectedError
 from query.durations import format_duration, parse_duration_ms
 from query.errors import DurationError
 
@@ -26,16 +24,16 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:56]}...{text[-1]}"
 
 
-def rejected(expected: str) -> PydanticCustomError:
+def rejected(expected: str) -> RejectedError:
     """Return the error that a field's validator raises; its text reaches the operator as it is."""
-    return PydanticCustomError("expected", "{expected}", {"expected": expected})
+    return RejectedError(expected)
 
 
 def parse_endpoint(value: object) -> str:
     """Return `host:port` as written, with `[::]` for an empty host.
 
     Raises:
-        PydanticCustomError: it is not host:port.
+        RejectedError: it is not host:port.
     """
     found = _ENDPOINT.match(value) if isinstance(value, str) else None
     if found is None or int(found["port"]) > 65535:

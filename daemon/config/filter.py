@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator
-
 from daemon.config.fields import rejected
+from daemon.config.markers import AfterValidator, BeforeValidator
 
 
 class ErrorMode(Enum):

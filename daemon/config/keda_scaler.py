@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from pydantic import BeforeValidator
-
 from daemon.config.fields import Count, DurationMs, Endpoint, rejected, shown
+from daemon.config.markers import BeforeValidator
 
 
 def _parse_text(value: object) -> str:

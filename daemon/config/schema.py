@@ -13,12 +13,13 @@ from daemon.config.keda_scaler import KedaScalerConfig
 from daemon.config.opencensus import OpenCensusConfig
 from daemon.config.prometheusremotewrite import PrometheusRemoteWriteConfig
 from daemon.config.service import ServiceConfig
+from daemon.config.snapshot import SnapshotConfig
 from daemon.config.windows import WindowsConfig
 
 ReceiverConfig = OpenCensusConfig | PrometheusRemoteWriteConfig
 ProcessorConfig = FilterConfig
 ExporterConfig = WindowsConfig
-ExtensionConfig = KedaScalerConfig | HttpApiConfig | HealthCheckConfig
+ExtensionConfig = KedaScalerConfig | HttpApiConfig | HealthCheckConfig | SnapshotConfig
 ComponentConfig = ReceiverConfig | ProcessorConfig | ExporterConfig | ExtensionConfig
 
 COMPONENTS: Mapping[str, Mapping[str, type[ComponentConfig]]] = MappingProxyType(
@@ -33,6 +34,7 @@ COMPONENTS: Mapping[str, Mapping[str, type[ComponentConfig]]] = MappingProxyType
             "keda_scaler": KedaScalerConfig,
             "http_api": HttpApiConfig,
             "health_check": HealthCheckConfig,
+            "snapshot": SnapshotConfig,
         },
     }
 )

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator
-
 from daemon.config.fields import Endpoint
+from daemon.config.markers import BeforeValidator
 
 LogLevel = Literal["debug", "info", "warn", "error"]
 

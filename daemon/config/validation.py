@@ -4,49 +4,45 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import json
-import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from functools import cache
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
-
-from pydantic import TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
+from enum import Enum
+from types import NoneType
+from typing import Any, Literal, TypeVar, get_args
 
 from daemon.config.document import Value
 from daemon.config.errors import ConfigError, KeyPath, UnknownKeyError
 from daemon.config.fields import shown
+from daemon.config.hints import (
+    Hint,
+    branches_of,
+    fields_of,
+    is_container,
+    is_sequence,
+    items_of,
+    origin_of,
+    unmarked,
+)
+from daemon.config.markers import AfterValidator, BeforeValidator, Field
 from query.text import nearest
 
 T = TypeVar("T")
-Hint = Any  # a type hint: no common type exists for them
+Read = Any  # what a setting becomes: no common type exists for them
+Mistakes = list[ConfigError]
 
-_EXPECTED = {
-    "string_type": "expected text",
-    "int_type": "expected a whole number",
-    "int_from_float": "expected a whole number",
-    "float_type": "expected a number",
-    "bool_type": "expected true or false",
-    "list_type": "expected a list",
-    "tuple_type": "expected a list",
-    "dict_type": "expected a mapping",
-    "mapping_type": "expected a mapping",
-    "dataclass_type": "expected a mapping",
-    "none_required": "expected nothing",
+_SCALARS = {
+    str: "expected text",
+    int: "expected a whole number",
+    float: "expected a number",
+    bool: "expected true or false",
+    NoneType: "expected nothing",
 }
-_BOUNDS = {"greater_than_equal": ("at least", "ge"), "less_than_equal": ("at most", "le")}
 
 
-def validate(kind: type[T], value: Value, path: KeyPath, mistakes: list[ConfigError]) -> T | None:
+def validate(kind: type[T], value: Value, path: KeyPath, mistakes: Mistakes) -> T | None:
     """Return `value` as the dataclass `kind`, or None with every mistake noted, each below `path`."""
-    found = list(_unknown_keys(kind, value, path))
-    hint: Hint = kind
-    adapter: TypeAdapter[T] = _adapter(hint)
-    try:
-        result = adapter.validate_json(json.dumps(value), strict=True)
-    except ValidationError as error:
-        found += _mistakes(error, value, path)
+    found: Mistakes = []
+    result: T = read(kind, value, path, found)
     mistakes += found
     return None if found else result
 
@@ -95,107 +91,140 @@ def unknown_key(path: KeyPath, known: Sequence[str]) -> UnknownKeyError:
     return UnknownKeyError(path, f"unknown key; {hint}")
 
 
-@cache
-def _adapter(kind: Hint) -> TypeAdapter[Any]:  # Any: what `kind` makes
-    return TypeAdapter(kind)
+def read(hint: Hint, value: Value, path: KeyPath, mistakes: Mistakes) -> Read:
+    """Return `value` as the type `hint`; what it returns beside a mistake is of no use."""
+    bare, marks = unmarked(hint)
+    known = len(mistakes)
+    result: Read = value
+    try:
+        for mark in marks:
+            if isinstance(mark, BeforeValidator):
+                result = mark.func(result)
+        result = _typed(bare, result, path, mistakes)
+        for mark in marks if len(mistakes) == known else ():
+            if isinstance(mark, AfterValidator):
+                result = mark.func(result)
+            elif isinstance(mark, Field):
+                _check_bounds(mark, result, path, mistakes)
+    except ValueError as error:  # its text is for the operator
+        mistakes.append(ConfigError(path, str(error)))
+    return result
 
 
-def _mistakes(error: ValidationError, value: Value, path: KeyPath) -> Iterator[ConfigError]:
-    """Yield one mistake for each place; the branches of a union are put together."""
-    by_place: dict[KeyPath, list[str]] = {}
-    for details in error.errors(include_url=False):
-        place = _place(details["loc"], value)
-        expected = _expected(details)
-        if expected not in by_place.setdefault(place, []):
-            by_place[place].append(expected)
-    above = {place[:depth] for place in by_place for depth in range(len(place))}
-    for place, texts in by_place.items():
-        if place not in above:
-            yield ConfigError(path + place, _either(texts))
+def _typed(hint: Hint, value: Read, path: KeyPath, mistakes: Mistakes) -> Read:
+    branches = branches_of(hint)
+    if len(branches) > 1:
+        return _one_of(branches, value, path, mistakes)
+    if dataclasses.is_dataclass(hint):
+        return _dataclass(hint, value, path, mistakes)
+    if is_container(hint, Mapping):
+        return _mapping(hint, value, path, mistakes)
+    if is_sequence(hint):
+        return _sequence(hint, value, path, mistakes)
+    return _scalar(hint, value, path, mistakes)
 
 
-def _either(texts: Sequence[str]) -> str:
-    """Return "expected text or a list, got 5" for what several branches of a union expected."""
-    if len(texts) == 1:
-        return texts[0]
-    got = ", got " + texts[0].rpartition(", got ")[2]
-    expected = [text.removesuffix(got).removeprefix("expected ") for text in texts]
-    return f"expected {' or '.join(expected)}{got}"
+def _one_of(branches: Sequence[Hint], value: Read, path: KeyPath, mistakes: Mistakes) -> Read:
+    """Return `value` as the first type of a union that takes it; null for nothing is no expectation worth telling."""
+    if value is None and NoneType in branches:
+        return None
+    refusals: Mistakes = []
+    for branch in branches:
+        if branch is not NoneType:
+            found: Mistakes = []
+            result = read(branch, value, path, found)
+            if not found:
+                return result
+            refusals += found
+    mistakes += _put_together(refusals)
+    return None
 
 
-def _place(loc: Sequence[str | int], value: Value) -> KeyPath:
-    """Return the key path in `loc`, which also names the branches of unions and missing keys."""
-    place: KeyPath = ()
-    for index, part in enumerate(loc):
-        if isinstance(value, dict) and part in value:
-            value = value[str(part)]
-        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
-            value = value[part]
-        elif not (isinstance(value, dict) and index == len(loc) - 1 and isinstance(part, str)):
-            continue
-        place = (*place, part)
-    return place
-
-
-def _expected(details: ErrorDetails) -> str:
-    kind, context = details["type"], details.get("ctx", {})
-    if kind == "expected":
-        return details["msg"]
-    if kind == "missing":
-        return "is required and missing"
-    if kind == "value_error":
-        return str(context["error"])
-    if kind in {"literal_error", "enum"}:
-        expected = "expected " + str(context["expected"]).replace("'", "")
-    elif kind in _BOUNDS:
-        words, key = _BOUNDS[kind]
-        expected = f"expected {words} {context[key]}"
-    else:
-        expected = _EXPECTED.get(kind) or details["msg"][:1].lower() + details["msg"][1:]
-    return f"{expected}, got {shown(details['input'])}"
-
-
-def _unknown_keys(hint: Hint, value: Value, path: KeyPath) -> Iterator[ConfigError]:
-    """Yield a mistake for each key that the dataclass in `hint` does not have, at any depth."""
-    branches = list(_branches(hint))
-    if isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _unknown_keys(_items(branches, Sequence), item, (*path, index))
-    elif isinstance(value, dict):
-        kind: Hint = next(filter(dataclasses.is_dataclass, branches), None)
-        known = _hints(kind) if kind else {}
-        for key, item in value.items():
-            if kind and key not in known:
-                yield unknown_key((*path, key), list(known))
-            else:
-                yield from _unknown_keys(
-                    known.get(key, _items(branches, Mapping)), item, (*path, key)
-                )
-
-
-def _branches(hint: Hint) -> Iterator[Hint]:
-    """Yield the types that a hint allows, without annotations."""
-    origin: Hint = get_origin(hint)
-    if origin is Annotated:
-        yield from _branches(get_args(hint)[0])
-    elif origin in {Union, types.UnionType}:
-        for branch in get_args(hint):
-            yield from _branches(branch)
-    else:
-        yield hint
-
-
-def _items(branches: Sequence[Hint], container: type) -> Hint:
-    """Return what the containers among `branches` hold: the last argument of Mapping, the first of Sequence."""
-    origins: list[Hint] = [get_origin(branch) for branch in branches]
-    args = [
-        get_args(branch)[-1 if container is Mapping else 0]
-        for branch, origin in zip(branches, origins, strict=True)
-        if isinstance(origin, type) and issubclass(origin, container)
+def _dataclass(kind: Hint, value: Read, path: KeyPath, mistakes: Mistakes) -> Read:
+    if not isinstance(value, dict):
+        return _expected("expected a mapping", value, path, mistakes)
+    known, before = fields_of(kind), len(mistakes)
+    mistakes += [unknown_key((*path, key), list(known)) for key in value if key not in known]
+    settings = {
+        name: read(known[name], item, (*path, name), mistakes)
+        for name, item in value.items()
+        if name in known
+    }
+    mistakes += [
+        ConfigError((*path, field.name), "is required and missing")
+        for field in dataclasses.fields(kind)
+        if field.name not in value and field.default is field.default_factory is dataclasses.MISSING
     ]
-    return Union[tuple(args)] if args else None  # noqa: UP007  built from a list
+    return kind(**settings) if len(mistakes) == before else None
 
 
-@cache
-def _hints(kind: Hint) -> dict[str, Hint]:
-    return get_type_hints(kind, include_extras=True)
+def _mapping(hint: Hint, value: Read, path: KeyPath, mistakes: Mistakes) -> Read:
+    if not isinstance(value, dict):
+        return _expected("expected a mapping", value, path, mistakes)
+    items = items_of(hint)
+    return {key: read(items, item, (*path, key), mistakes) for key, item in value.items()}
+
+
+def _sequence(hint: Hint, value: Read, path: KeyPath, mistakes: Mistakes) -> Read:
+    if not isinstance(value, list):
+        return _expected("expected a list", value, path, mistakes)
+    items = items_of(hint)
+    return tuple(read(items, item, (*path, at), mistakes) for at, item in enumerate(value))
+
+
+def _scalar(hint: Hint, value: Read, path: KeyPath, mistakes: Mistakes) -> Read:
+    if hint in {Any, object} or (type(value) is hint and hint in _SCALARS):
+        return value
+    if hint is float and type(value) is int:
+        return float(value)
+    if hint in _SCALARS:
+        return _expected(_SCALARS[hint], value, path, mistakes)
+    if origin_of(hint) is Literal:
+        choices = {one: one for one in get_args(hint)}
+    elif isinstance(hint, type) and issubclass(hint, Enum):
+        choices = {one.value: one for one in hint}
+    else:
+        raise TypeError(f"no setting can be a {hint}")
+    if isinstance(value, Enum) and value in choices.values():  # a BeforeValidator made it
+        return value
+    for written, choice in choices.items():
+        if type(value) is type(written) and value == written:
+            return choice
+    return _expected(f"expected {_any_of(choices)}", value, path, mistakes)
+
+
+def _check_bounds(bounds: Field, value: Read, path: KeyPath, mistakes: Mistakes) -> None:
+    if bounds.ge is not None and not value >= bounds.ge:
+        _expected(f"expected at least {bounds.ge}", value, path, mistakes)
+    elif bounds.le is not None and not value <= bounds.le:
+        _expected(f"expected at most {bounds.le}", value, path, mistakes)
+
+
+def _expected(expected: str, value: Read, path: KeyPath, mistakes: Mistakes) -> None:
+    mistakes.append(ConfigError(path, f"{expected}, got {shown(value)}"))
+
+
+def _any_of(choices: Iterable[object]) -> str:
+    """Return "a, b or c"."""
+    *first, last = map(str, choices)
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+def _put_together(refusals: Mistakes) -> Mistakes:
+    """Return what the branches of a union refused, one mistake for each place; the deepest say most."""
+    by_place: dict[KeyPath, Mistakes] = {}
+    for error in refusals:
+        same = by_place.setdefault(error.path, [])
+        if error.expected not in {other.expected for other in same}:
+            same.append(error)
+    above = {place[:depth] for place in by_place for depth in range(len(place))}
+    return [_either(errors) for place, errors in by_place.items() if place not in above]
+
+
+def _either(errors: Mistakes) -> ConfigError:
+    """Return "expected text or a list, got 5" for what several branches of a union expected."""
+    if len(errors) == 1:
+        return errors[0]
+    got = ", got " + errors[0].expected.rpartition(", got ")[2]
+    expected = [error.expected.removesuffix(got).removeprefix("expected ") for error in errors]
+    return ConfigError(errors[0].path, f"expected {' or '.join(expected)}{got}")

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BeforeValidator, PlainSerializer
-
 from daemon.config.fields import Count, CountOrNone, DurationMs, rejected, shown
+from daemon.config.markers import BeforeValidator, PlainSerializer
 
 
 class HistogramBuckets(StrEnum):

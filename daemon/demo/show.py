@@ -16,7 +16,9 @@ from daemon.clock import VirtualTime
 from daemon.config.keda_scaler import KedaScalerConfig
 from daemon.config.load import LoadedConfig
 from daemon.config.opencensus import OpenCensusConfig
+from daemon.config.schema import ExtensionConfig
 from daemon.config.service import MetricsConfig
+from daemon.config.snapshot import SnapshotConfig
 from daemon.demo.autoscaler import Autoscaler
 from daemon.demo.player import Sidecar, sidecar_at
 from daemon.demo.screen import SETTLING, UNKNOWN, Picture, Sync
@@ -51,8 +53,13 @@ class Ports(NamedTuple):
 
 
 def on_free_ports(loaded: LoadedConfig) -> LoadedConfig:
-    """Return the configuration with every endpoint on a free port of this machine, and no page of self-metrics."""
+    """Return the configuration on free ports of this machine, without a page of self-metrics and without a snapshot."""
     config = loaded.config
+    extensions: dict[str, ExtensionConfig] = {
+        name: replace(one, endpoint=FREE_PORT)
+        for name in config.service.extensions
+        if not isinstance(one := config.extensions[name], SnapshotConfig)
+    }
     telemetry = replace(config.service.telemetry, metrics=MetricsConfig(endpoint=None))
     return replace(
         loaded,
@@ -62,10 +69,8 @@ def on_free_ports(loaded: LoadedConfig) -> LoadedConfig:
                 name: replace(one, endpoint=FREE_PORT) if isinstance(one, OpenCensusConfig) else one
                 for name, one in config.receivers.items()
             },
-            extensions={
-                name: replace(one, endpoint=FREE_PORT) for name, one in config.extensions.items()
-            },
-            service=replace(config.service, telemetry=telemetry),
+            extensions=extensions,
+            service=replace(config.service, telemetry=telemetry, extensions=tuple(extensions)),
         ),
     )
 

@@ -12,6 +12,7 @@ from query.regex import build_matcher
 from query.scaling import DAPR_PREFIX, MOST_AHEAD_MS
 from query.store.store import Store
 from query.syntax import VectorSelector
+from query.text import names_like
 
 MAX_NAMES = 3
 MAX_VALUES = 5
@@ -54,22 +55,15 @@ def _unknown_name(name: str, store: Store, verdicts: Sequence[Verdict]) -> list[
         return [f"{name} is reported as {verdict.name}, {dropped}"]
     lines = [f"no sender has reported a metric {name}"]
     known = store.known_names()
-    near = _near(name, known)
+    near = names_like(name, known)
     if near:
         lines.append(f"known names like it: {', '.join(near)}")
     unkept = [name for one in verdicts if not one.kept for name in one.stored_as]
-    if filtered := [name for name in _near(name, unkept) if name not in near]:
+    if filtered := [name for name in names_like(name, unkept) if name not in near]:
         lines.append(f"names like it that a filter drops: {', '.join(filtered)}")
     if not near and not filtered:
         lines.append(f"{len(known)} names are known, none is like it")
     return lines
-
-
-def _near(name: str, names: Iterable[str]) -> list[str]:
-    """Return names that begin with `name`, or else those that look most like it."""
-    all_names = list(names)
-    longer = [other for other in all_names if other.startswith(f"{name}_")]
-    return longer[:MAX_NAMES] or get_close_matches(name, all_names, n=MAX_NAMES)
 
 
 def _without_value(outcome: Outcome) -> list[str]:
@@ -90,7 +84,7 @@ def _failing_matchers(
             continue
         values = sorted({labels.get(matcher.name, "") for labels in series})
         lines.append(f"{_shown(matcher)} fits no series of {name}: {_values(matcher, values)}")
-        if values == [""] and (near := _near(matcher.name, _label_names(series))):
+        if values == [""] and (near := names_like(matcher.name, _label_names(series))):
             lines.append(f"labels like it: {', '.join(near)}")
     if not lines:
         lines.append(f"each matcher fits some series of {name}, but no series fits all of them:")

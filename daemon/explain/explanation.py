@@ -14,6 +14,7 @@ from daemon.explain.absence import why_nothing
 from daemon.explain.playing import Player
 from daemon.explain.verdicts import Verdict, judge_report, receiver_of
 from daemon.pipeline import build_pipelines
+from daemon.processors.build import ProcessorSettings
 from daemon.recording import Event
 from daemon.scaler.asking import Asked, Outcome, ask, read_question
 from daemon.scaler.decision import Refusal, Refused
@@ -75,7 +76,7 @@ def explain(
     if name is not None:
         app.windows.asked(name)  # as the scaler does, so that the buckets of a histogram are kept
     exporters = dict.fromkeys(loaded.config.exporters, app.windows)
-    consumer = build_pipelines(loaded.config, exporters, count_filtered=_ignore)[receiver]
+    consumer = build_pipelines(loaded.config, exporters, ProcessorSettings())[receiver]
     player = Player(app, consumer)
     windows = _windows_config(loaded)
     settled_at_ms = events[0].at_ms + windows.settle_for
@@ -132,7 +133,3 @@ def _moment(outcome: Outcome, settled_at_ms: int) -> Moment:
 
 def _windows_config(loaded: LoadedConfig) -> WindowsConfig:
     return next(iter(loaded.config.exporters.values()), WindowsConfig())
-
-
-def _ignore(_component_id: str, _metrics: int) -> None:
-    """Count nothing: what is dropped is told metric by metric."""

@@ -12,6 +12,7 @@ from daemon.config.load import LoadedConfig
 from daemon.config.marks import Place, format_path
 from daemon.config.schema import Config, component_type
 from daemon.pipeline import build_pipelines, copy_batch
+from daemon.processors.build import ProcessorSettings
 from daemon.processors.filter import Filter, build_filter
 from daemon.processors.filter.texts import Text, texts_of
 from query.labels import metric_name
@@ -77,7 +78,7 @@ def judge_report(loaded: LoadedConfig, batch: Batch) -> list[Verdict]:
     receiver = receiver_of(loaded.config)
     sink = _Sink()
     exporters = dict.fromkeys(loaded.config.exporters, sink)
-    chain = build_pipelines(loaded.config, exporters, count_filtered=_ignore)[receiver]
+    chain = build_pipelines(loaded.config, exporters, ProcessorSettings())[receiver]
     refused: Cause | None = None
     try:
         chain.consume(copy_batch(batch))

@@ -131,12 +131,29 @@ class _Remembered:
     """What the log said last."""
     fits: bool = True
     """Whether the last value came from series, or none was to be expected."""
+    name: str | None = None
+    """The metric name that was last looked up."""
+    warnings: tuple[str, ...] = ()
+    """What the engine said of the last answer."""
     named: dict[str, str] = field(default_factory=dict)
     """The trigger in the log and the self-metrics."""
     has_fitted: bool = False
     """Whether it ever did: a query that once found series is not misspelt."""
     warned: bool = False
     """Whether the log has said what the asker should know although there is a value."""
+
+
+class Condition(NamedTuple):
+    """How one trigger fares."""
+
+    named: Mapping[str, str]
+    """Its `namespace`, `scaled_object` and `query`."""
+    decision: Decision
+    fits: bool
+    """Whether the last value came from series, or none was to be expected."""
+    name: str | None
+    """The metric name that was looked up, None if none is given by equality."""
+    warnings: tuple[str, ...]
 
 
 class Answers:
@@ -233,6 +250,15 @@ class Answers:
         by_name = {tuple(named.items()): value for _, named, value in told}
         return [(dict(named), value) for named, value in by_name.items()]
 
+    def conditions(self) -> list[Condition]:
+        """Return how each trigger fares that was asked for in the last 10 minutes."""
+        now_ms = self._clock()
+        return [
+            Condition(kept.named, kept.decision, kept.fits, kept.name, kept.warnings)
+            for kept in self._remembered.values()
+            if kept.decision is not None and 0 <= now_ms - kept.decided_at_ms < VALUE_SHOWN_FOR_MS
+        ]
+
     @property
     def settled_at_ms(self) -> int | None:
         """When settling ends or ended; None before `become_ready`."""
@@ -289,6 +315,7 @@ class Answers:
             )
         remembered.fits = not answer.known or answer.newest_sample_ms is not None
         remembered.has_fitted |= answer.newest_sample_ms is not None
+        remembered.name, remembered.warnings = answer.name, answer.warnings
         if answer.warnings and not remembered.warned and self._may_log():
             remembered.warned = True
             log.warning("doubtful query", **remembered.named, warnings=answer.warnings)

@@ -24,16 +24,20 @@ class Explainer:
         engine: Engine,
         clock: Clock,
         *,
-        queries: Mapping[str, Mapping[str, str]],
+        queries: Callable[[], Mapping[str, Mapping[str, str]]],
         retention_ms: int,
         settle_for_ms: int,
     ) -> None:
-        """Explain what `engine` answers; settling begins now."""
+        """Explain what `engine` answers; `queries` returns the named ones in force; settling begins now."""
         self._engine = engine
         self._clock = clock
         self._queries = queries
         self._retention_ms = retention_ms
         self._settled_at_ms = clock() + settle_for_ms
+
+    def settled(self) -> None:
+        """Explain as after settling: what was remembered before the start is there."""
+        self._settled_at_ms = self._clock()
 
     def explain(self, metadata: Mapping[str, str]) -> Callable[[], dict[str, Json]]:
         """Ask on the event loop, and return what describes the answer in any thread.
@@ -41,13 +45,14 @@ class Explainer:
         Raises:
             BadQuestionError: the metadata asks nothing.
         """
-        asked = read_question(metadata, self._queries)
+        queries = self._queries()
+        asked = read_question(metadata, queries)
         at_ms = self._clock()
         outcome = self._settling(
             asked,
             ask(asked, self._engine, at_ms=at_ms, retention_ms=self._retention_ms, most=MAX_SERIES),
         )
-        written = resolve(metadata, self._queries).written
+        written = resolve(metadata, queries).written
         proper: dict[str, Json] = {key: value.text for key, value in written.items()}
         return lambda: _document(asked, proper, outcome)
 

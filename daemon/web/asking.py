@@ -127,6 +127,10 @@ class Asking:
             wish,
         )
 
+    def settled(self) -> None:
+        """Answer as after settling: what was remembered before the start is there."""
+        self._settled_at_ms = self._clock()
+
     def refuse_while_settling(self) -> None:
         """Raise ApiError as long as senders may not have noticed a restart (keda.md 6.3.6)."""
         left_ms = self._settled_at_ms - self._clock()

@@ -20,6 +20,9 @@ class Explains(Protocol):
     def explain(self, metadata: Mapping[str, str]) -> Callable[[], object]:
         """Ask, and return what describes the answer in any thread; raises ValueError if `metadata` asks nothing."""
 
+    def settled(self) -> None:
+        """Explain as after settling."""
+
 
 def explain_routes(explainer: Explains, asking: Asking) -> Mapping[str, Route]:
     """Return the page; its parameters are the keys of a trigger's metadata."""

@@ -8,9 +8,11 @@ from typing import Protocol
 
 from daemon.clock import Clock
 from daemon.config.http_api import HttpApiConfig
+from daemon.web.admin import Administration, admin_routes
 from daemon.web.api import ApiServer, Route
 from daemon.web.asking import Asking, AskingSettings
 from daemon.web.catalog import CatalogApi, Labelled
+from daemon.web.doctor import Diagnose, doctor_routes
 from daemon.web.explain import Explains, explain_routes
 from daemon.web.memstore import MemstoreApi, Scaling
 from daemon.web.metadata import describe_families
@@ -48,6 +50,9 @@ class HttpApi:
         headers: Mapping[str, MetricHeader],
         asked: Callable[[str], None],
         yaml: Callable[[], str],
+        reloaded: Callable[[], bool] = lambda: True,
+        administration: Administration | None = None,
+        diagnose: Diagnose = lambda: (),
         count: Callable[[str, int], None],
     ) -> None:
         """Listen on nothing yet.
@@ -64,6 +69,9 @@ class HttpApi:
             headers: What senders tell of metrics, by name; read when asked for.
             asked: Hears the metric names of queries that nobody ever reported.
             yaml: Returns the running configuration.
+            reloaded: Returns whether that is what the file says.
+            diagnose: Returns what is wrong.
+            administration: What may be done to the process, from this machine; None for nothing.
             count: Hears the status of every answer.
         """
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="query")
@@ -75,6 +83,7 @@ class HttpApi:
             max_inline_samples=config.max_inline_samples,
             settle_for_ms=settle_for_ms,
         )
+        self._explainer = explainer
         self.asking = Asking(store, settings, self._worker, clock, asked=asked)
         status = StatusApi(
             self.asking,
@@ -83,6 +92,7 @@ class HttpApi:
             facts=lambda: {
                 "series": store.series_count,
                 "retention": format_duration(retention_ms),
+                "reloaded": reloaded(),
             },
             config=yaml,
         )
@@ -95,6 +105,8 @@ class HttpApi:
             **memstore.routes(),
             **explain_routes(explainer, self.asking),
             **remote_write_routes(remote_write),
+            **admin_routes(administration),
+            **doctor_routes(diagnose),
         }
         self._server = ApiServer(
             config.endpoint,
@@ -103,6 +115,11 @@ class HttpApi:
             allowed_origins=config.cors.allowed_origins,
             count=count,
         )
+
+    def settled(self) -> None:
+        """Answer as after settling: what was remembered before the start is there."""
+        self.asking.settled()
+        self._explainer.settled()
 
     async def start(self) -> int:
         """Listen and return the port.

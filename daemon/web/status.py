@@ -73,7 +73,7 @@ class StatusApi:
         return reply(
             {
                 "startTime": started.strftime("%Y-%m-%dT%H:%M:%SZ"),
-                "reloadConfigSuccess": True,
+                "reloadConfigSuccess": facts["reloaded"],
                 "timeSeriesCount": facts["series"],
                 "storageRetention": facts["retention"],
             }

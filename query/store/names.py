@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from query.labels import METRIC_NAME, Matcher, MatchOp
 from query.queryable import NO_TIME
+from query.store.dump import DumpError
 
 MAX_REFUSED_NAMES = 1_000
 """Names whose refusals are remembered, unless more can be known."""
@@ -49,6 +50,23 @@ class Names:
             else:
                 refused.append(name)
         return refused
+
+    def dump(self) -> dict[str, object]:
+        """Return all of it for `load`; copies."""
+        return {"known_names": list(self.known), "refused_ms": dict(self._refused_ms)}
+
+    def load(self, dump: Mapping[str, object]) -> None:
+        """Take over what `dump` returned.
+
+        Raises:
+            DumpError: it is something else.
+        """
+        names, refused_ms = dump.get("known_names"), dump.get("refused_ms")
+        if not isinstance(names, list) or not isinstance(refused_ms, dict):
+            raise DumpError("known_names is no list, or refused_ms no mapping")
+        self.add(frozenset(map(str, names)))
+        for name, at_ms in refused_ms.items():
+            self.refuse(str(name), int(at_ms))
 
     def refuse(self, name: str, at_ms: int) -> None:
         """Note that a series of this metric was refused; a known name is never dropped for one that is not.

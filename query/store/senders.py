@@ -136,13 +136,23 @@ class Sender:
         """Count the last report's names among those of earlier reports."""
         if not self.staged_names:
             return
-        if self.names is not self.staged_names:
-            left_out = self.names - self.staged_names
-            self.older_names.update(dict.fromkeys(left_out, self.names_at_ms))
-            if len(self.older_names) > MAX_NAMES_PER_SENDER:
-                self.older_names.clear()
+        self.older_names.update(self._left_out())
+        if len(self.older_names) > MAX_NAMES_PER_SENDER:
+            self.older_names.clear()
         self.names, self.names_at_ms = self.staged_names, self.report_at_ms
         self.staged_names = NO_NAMES
+
+    def settled_names(self) -> tuple[frozenset[str], int, dict[str, int]]:
+        """Return what `settle_names` would make of names, their time, and older names; nothing changes."""
+        if not self.staged_names:
+            return self.names, self.names_at_ms, dict(self.older_names)
+        return self.staged_names, self.report_at_ms, {**self.older_names, **self._left_out()}
+
+    def _left_out(self) -> dict[str, int]:
+        """Return the names of the report before the last that the last leaves out, with their time."""
+        if self.names is self.staged_names:
+            return {}
+        return dict.fromkeys(self.names - self.staged_names, self.names_at_ms)
 
     def zero_at_ms(self, name: str) -> int:
         """Return when a metric of this name was last reported before this report, or NO_TIME (keda.md 6.3.3 a)."""

@@ -7,19 +7,18 @@ fields, see `NOTICES`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from query.labels import METRIC_NAME, Labels, Matcher
-from query.queryable import NO_TIME, Int64Array, Selection
+from query.queryable import NO_TIME, Selection
 from query.slices import Sliced, whole
 from query.store.collection import Collection
-from query.store.dump import DumpError, dump_collection, load_collection
-from query.store.index import MAX_CACHED_QUESTIONS
+from query.store.dump import VERSION, Dump, DumpError, Loading, dump_collection
 from query.store.intake import Intake
 from query.store.names import MAX_NAME_LENGTH, Names
-from query.store.reading import Matched, describing, label_sets, reading
+from query.store.questions import Questions
 from query.store.rows import Series
 from query.store.senders import (
     DEFAULT_REPORT_INTERVAL_MS,
@@ -48,16 +47,10 @@ class Store:
         self._settings = settings
         self._notify = notify
         self.counters: Counter[str] = Counter(dict.fromkeys(COUNTERS, 0))
-        self._senders = SenderTable(settings.max_senders)
-        self._collection = Collection(self._senders, long_rings=settings.retention_ms == 0)
-        self._intake = Intake(
-            self._collection.rows, self._collection.rings, self.counters, settings.retention_ms
-        )
-        self._names = Names(settings.max_known_names)
+        self._empty()
         self._all_live = False
         """Whether the last search for series of ended senders found none, and no sender has ended since."""
         self._told_ms: dict[str, int] = {}
-        self._described: tuple[int, dict[int, tuple[Int64Array, Matched]]] = (-1, {})
 
     def sender_opened(self, sender: str, at_ms: int, *, report_interval_ms: int) -> None:
         """Count a stream of `sender`; its default report interval is its protocol's."""
@@ -206,20 +199,8 @@ class Store:
         newest_only: bool = False,
     ) -> Sliced[Selection]:
         """Return what `select` does, bit by bit."""
-        since = self._collection.rings.openings
-        matched = yield from self._matching(matchers, since)
-        return (
-            yield from reading(
-                matched,
-                self._collection.rows,
-                self._collection.rings,
-                self._senders,
-                start_ms=start_ms,
-                end_ms=end_ms,
-                newest_only=newest_only,
-                refused_at_ms=self._names.refused_at_ms(matchers),
-                since=since,
-            )
+        return self._questions.selecting(
+            matchers, start_ms=start_ms, end_ms=end_ms, newest_only=newest_only
         )
 
     def knows(self, name: str) -> bool:
@@ -230,9 +211,7 @@ class Store:
         self, matchers: Sequence[Matcher], *, start_ms: int, end_ms: int
     ) -> Sliced[list[Labels]]:
         """Return the labels of the series that match and whose samples reach into [start_ms, end_ms], bit by bit."""
-        since = self._collection.rings.openings
-        matched = yield from self._matching(matchers, since)
-        return label_sets(matched, self._collection.rings, start_ms=start_ms, end_ms=end_ms)
+        return self._questions.label_sets(matchers, start_ms=start_ms, end_ms=end_ms)
 
     def label_names(self) -> list[str]:
         """Return every label name in use."""
@@ -241,6 +220,18 @@ class Store:
     def label_values(self, name: str) -> list[str]:
         """Return every value of a label in use."""
         return self._collection.index.values(name)
+
+    def clock_offsets_ms(self) -> dict[str, int]:
+        """Return what is added to the times of live senders whose clocks are off."""
+        return {
+            one.name: one.clock_offset_ms
+            for one in self._senders.all()
+            if one.clock_offset_ms and self._live(one)
+        }
+
+    def twice_connected(self) -> list[str]:
+        """Return the senders with more than one open stream: one process, or several that cannot be told apart."""
+        return [one.name for one in self._senders.all() if one.streams > 1]
 
     @property
     def series_count(self) -> int:
@@ -284,51 +275,49 @@ class Store:
         """Let no sender end for a silence before `now_ms`: nothing was heard, because the process did not run."""
         self._senders.excuse(now_ms)
 
-    def dump(self) -> dict[str, object]:
-        """Return everything that `load` needs, as plain lists and arrays; copies."""
-        return {"known_names": self.known_names(), **dump_collection(self._collection)}
+    def dump(self) -> Iterator[Dump]:
+        """Yield everything that `load` needs in slices of a few ms, plain lists and arrays; writing may go on between them."""
+        yield {"version": VERSION, **self._names.dump()}
+        yield from dump_collection(self._collection)
 
-    def load(self, dump: Mapping[str, object], at_ms: int) -> None:
-        """Take over a dump into an empty store, less what is older than the retention.
+    def load(self, dump: Iterable[Dump], at_ms: int) -> Iterator[None]:
+        """Take over the slices of a dump into an empty store, less what is older than the retention; a step for each.
+
+        Nothing may be written or asked before the last step.
 
         Raises:
-            DumpError: not a dump of this version; the store is to be thrown away.
+            DumpError: not a dump of this version; the store is empty again.
         """
         retention_ms = self._settings.retention_ms
-        keep_after_ms = at_ms - retention_ms if retention_ms else NO_TIME
-        left_out = load_collection(
-            self._collection, dump, at_ms, keep_after_ms, self._settings.max_series
+        loading = Loading(
+            self._collection,
+            at_ms=at_ms,
+            keep_after_ms=at_ms - retention_ms if retention_ms else NO_TIME,
+            max_series=self._settings.max_series,
         )
-        self.counters["forgotten_series"] += left_out
-        names = dump.get("known_names")
-        if not isinstance(names, list):
-            raise DumpError("known_names is not a list")
-        self._names.add(frozenset(map(str, names)))
+        try:
+            for one in dump:
+                if "known_names" in one:
+                    self._names.load(one)
+                loading.take(one)
+                yield
+        except DumpError:
+            self._empty()
+            raise
+        loading.finish()
+        self.counters["forgotten_series"] += loading.left_out
+
+    def _empty(self) -> None:
+        self._senders = SenderTable(self._settings.max_senders)
+        long_rings = self._settings.retention_ms == 0
+        self._collection = Collection(self._senders, long_rings=long_rings)
+        rows, rings = self._collection.rows, self._collection.rings
+        self._intake = Intake(rows, rings, self.counters, self._settings.retention_ms)
+        self._names = Names(self._settings.max_known_names)
+        self._questions = Questions(self._collection, self._names)
 
     def _live(self, sender: Sender) -> bool:
         return bool(self._senders.live[sender.number])
-
-    def _matching(self, matchers: Sequence[Matcher], since: int) -> Sliced[Matched]:
-        """Return the matched rows with what is known of them, which is kept as long as no series comes or goes.
-
-        `since` is the number of openings when the question began: a row that is another's by now is left out.
-        """
-        index, collection = self._collection.index, self._collection
-        at_first = index.changes
-        rows = yield from index.matching(matchers)
-        found = self._described[1].get(id(rows))
-        if found is not None and found[0] is rows and self._described[0] == index.changes:
-            return found[1]
-        matched = yield from describing(
-            rows, collection.rows, collection.rings, self._senders, since
-        )
-        if at_first == index.changes:
-            changes, described = self._described
-            if changes != index.changes or len(described) >= MAX_CACHED_QUESTIONS:
-                described = {}
-                self._described = (index.changes, described)
-            described[id(rows)] = (rows, matched)
-        return matched
 
     def _add_sender(self, name: str, at_ms: int, report_interval_ms: int) -> Sender | None:
         sender = self._senders.add(name, report_interval_ms)

@@ -7,6 +7,7 @@ import pytest
 from daemon.config.errors import ConfigError
 from daemon.config.load import parse_config
 from daemon.pipeline import build_pipelines, copy_batch, judge_processor
+from daemon.processors.build import ProcessorSettings
 from daemon.processors.filter import Filter
 from receivers.consumer import Batch, Consumer, Sender
 from receivers.errors import ConsumeError, PermanentError, RetryableError
@@ -20,13 +21,13 @@ from receivers.model import (
     Scope,
     ScopeMetrics,
 )
-from tests.support.consumers import Counts, ErrorConsumer, SinkConsumer
+from tests.support.consumers import ErrorConsumer, SinkConsumer
 
 DROP_A = "processors: {filter: {metrics: {metric: ['name == \"a\"']}}}\n"
 
 
 def build(text: str, **exporters: Consumer) -> dict[str, Consumer]:
-    return build_pipelines(parse_config(text, {}).config, exporters, count_filtered=Counts())
+    return build_pipelines(parse_config(text, {}).config, exporters, ProcessorSettings())
 
 
 def batch(*names: str) -> Batch:
@@ -143,7 +144,7 @@ def test_mistakes_of_all_processors() -> None:
         ("filter/unused", "metrics", "metric", 0, 0),
     ]
     with pytest.raises(ExceptionGroup) as caught:
-        build_pipelines(config, {"windows": SinkConsumer()}, count_filtered=Counts())
+        build_pipelines(config, {"windows": SinkConsumer()}, ProcessorSettings())
     assert caught.group_contains(ConfigError)
 
 

@@ -179,13 +179,24 @@ def test_standard_error_may_be_closed(config: Path) -> None:
         assert popen.wait(UNIT_S) == 0
 
 
-def test_sighup_changes_nothing_and_says_so(config: Path) -> None:
-    """SIGHUP, which others reload on, does not kill: the log tells that a restart is needed."""
+def test_sighup_reads_the_configuration_again(config: Path) -> None:
+    """SIGHUP takes over what the file says now; what is wrong with it is told in full and changes nothing."""
     with process(config) as tally:
         assert tally.popen.stderr is not None
         tally.popen.send_signal(signal.SIGHUP)
-        assert "SIGHUP changes nothing" in tally.popen.stderr.readline()
-        assert json.loads(tally.get("health_check", "/readyz")) == {"status": "ready"}
+        assert "configuration reloaded" in tally.popen.stderr.readline()
+        config.write_text("receivers: {opencensus: {endpiont: x}}")
+        tally.popen.send_signal(signal.SIGHUP)
+        failed = json.loads(tally.popen.stderr.readline())
+        readyz = json.loads(tally.get("health_check", "/readyz"))
+        page = tally.get("telemetry", "/metrics")
+    assert failed["message"] == "reload failed, the old configuration stays"
+    assert f"{config}:1:" in failed["error"]
+    assert "did you mean 'endpoint'?" in failed["error"]
+    assert readyz["status"] == "ready"
+    assert failed["error"] in readyz["details"]["reload"]
+    assert "tallyd_config_last_reload_successful 0.0" in page
+    assert 'tallyd_config_reloads_total{result="success"} 1.0' in page
 
 
 def test_sigterm_while_it_waits_for_a_port(tmp_path: Path) -> None:

@@ -13,8 +13,10 @@ import grpc
 import yaml
 
 from daemon.app import App
+from daemon.check import load_checked
 from daemon.clock import VirtualTime
-from daemon.config.load import load_config
+from daemon.config.load import LoadedConfig
+from daemon.reloading import Outcome
 from tests.support.golden import METRICS_EXPORT, TRACE_CONFIG, TRACE_EXPORT
 from tests.support.keda_client import WALKTHROUGH, KedaClient
 
@@ -62,6 +64,8 @@ class RunningApp:
 
     app: App
     time: VirtualTime
+    text: list[str]
+    """The configuration; `reload` puts another in its place."""
 
     @asynccontextmanager
     async def sidecar(self, node_message: bytes) -> AsyncIterator[Sidecar]:
@@ -80,6 +84,11 @@ class RunningApp:
         """Connect as KEDA does."""
         async with connect(self.app.ports["keda_scaler"]) as channel:
             yield KedaClient(channel, metadata, **settings)
+
+    async def reload(self, text: str) -> Outcome:
+        """Let the configuration be `text` from now on, as far as that goes."""
+        self.text[0] = text
+        return await self.app.reloading.reload("test")
 
     async def at(self, at_ms: int) -> None:
         """Let time pass until `at_ms`."""
@@ -155,10 +164,14 @@ async def running_app(
 ) -> AsyncIterator[RunningApp]:
     """Run tallyd with this configuration on free ports; settling is off unless asked for."""
     virtual = VirtualTime(at_ms)
-    loaded = load_config(on_loopback(text, settle_for), {})
-    app = App(loaded, clock=virtual.clock, sleep=virtual.sleep)
+    texts = [text]
+
+    def read() -> LoadedConfig:
+        return load_checked(on_loopback(texts[0], settle_for), {})
+
+    app = App(read(), read=read, clock=virtual.clock, sleep=virtual.sleep)
     await app.start()
     try:
-        yield RunningApp(app, virtual)
+        yield RunningApp(app, virtual, texts)
     finally:
         await app.stop()

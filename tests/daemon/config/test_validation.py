@@ -4,20 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from enum import Enum
+from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import Field
 
 from daemon.config.document import Value
 from daemon.config.errors import ConfigError, UnknownKeyError
-from daemon.config.validation import salvage, unknown_key, validate
+from daemon.config.markers import AfterValidator, Field
+from daemon.config.validation import read, salvage, unknown_key, validate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leaf:
     name: str
     size: Annotated[int, Field(ge=1, le=9)] = 1
+
+
+class Color(Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+def _even(value: int) -> int:
+    if value % 2:
+        raise ValueError("expected an even number")
+    return value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +41,9 @@ class Tree:
     flag: bool = False
     ratio: float = 0.0
     texts: str | tuple[str, ...] = ()
+    color: Color = Color.RED
+    even: Annotated[int, AfterValidator(_even)] = 0
+    anything: Any = None  # Any: is taken as it is
 
 
 def check(value: Value) -> tuple[Tree | None, list[tuple[str, str]]]:
@@ -45,6 +60,9 @@ def test_good() -> None:
             "leaves": ["y", {"name": "z"}],
             "by_name": {"k": {"name": "n"}},
             "ratio": 1,
+            "color": "blue",
+            "even": 2,
+            "anything": [{"a": None}],
         }
     ) == (
         Tree(
@@ -52,6 +70,9 @@ def test_good() -> None:
             leaves=("y", Leaf(name="z")),
             by_name={"k": Leaf(name="n")},
             ratio=1.0,
+            color=Color.BLUE,
+            even=2,
+            anything=[{"a": None}],
         ),
         [],
     )
@@ -67,7 +88,7 @@ def test_good() -> None:
             [
                 (
                     "root.zzz",
-                    "unknown key; expected one of leaf, leaves, by_name, mode, flag, ratio, texts",
+                    "unknown key; expected one of leaf, leaves, by_name, mode, flag, ratio, texts, color, even, anything",
                 )
             ],
         ),
@@ -100,6 +121,12 @@ def test_good() -> None:
             [("root.leaf.size", "expected a whole number, got 2.5")],
         ),
         ({"mode": "c"}, [("root.mode", "expected a or b, got 'c'")]),
+        ({"color": "green"}, [("root.color", "expected red or blue, got 'green'")]),
+        ({"color": ["red"]}, [("root.color", "expected red or blue, got a list")]),
+        ({"even": 3}, [("root.even", "expected an even number")]),
+        ({"even": True}, [("root.even", "expected a whole number, got true")]),
+        ({"ratio": True}, [("root.ratio", "expected a number, got true")]),
+        ({"leaf": [1]}, [("root.leaf", "expected a mapping, got a list")]),
         ({"flag": 1}, [("root.flag", "expected true or false, got 1")]),
         ({"flag": None}, [("root.flag", "expected true or false, got nothing")]),
         ({"ratio": "x"}, [("root.ratio", "expected a number, got 'x'")]),
@@ -143,3 +170,9 @@ def test_unknown_key() -> None:
 def test_salvage(value: Value, expected: Tree | None) -> None:
     """What is right beside mistakes is kept, each item of a list in its place."""
     assert salvage(Tree, value) == expected
+
+
+def test_no_such_hint() -> None:
+    """A setting of a type that no file can hold is a fault of the program, told at once."""
+    with pytest.raises(TypeError, match="no setting can be"):
+        read(complex, 1, (), [])

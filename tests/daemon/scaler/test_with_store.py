@@ -67,10 +67,11 @@ class Feed:
 
     def restart(self, away_s: int) -> None:
         """End the process and begin another from its snapshot: streams are gone, senders come back later."""
-        dump = self.store.dump()
+        dump = list(self.store.dump())
         self.clock.now_ms += away_s * 1000
         self.store = Store(self.settings, lambda event, fields: None)
-        self.store.load(dump, self.clock.now_ms)
+        for _ in self.store.load(dump, self.clock.now_ms):
+            pass
         self._opened.clear()
 
 

@@ -22,7 +22,7 @@ async def get(port: int, path: str) -> tuple[int, object]:
 async def test_health() -> None:
     """`/healthz` says alive whatever is missing; `/readyz` and `/` say what is missing, 503 until nothing is."""
     missing = ["listening"]
-    health = HealthCheck(HealthCheckConfig(endpoint="127.0.0.1:0"), lambda: missing)
+    health = HealthCheck(HealthCheckConfig(endpoint="127.0.0.1:0"), lambda: missing, dict)
     port = await health.start()
     try:
         before = [await get(port, path) for path in ("/healthz", "/readyz", "/")]

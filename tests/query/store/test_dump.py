@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
 from query.queryable import Selection
-from query.store.dump import DumpError
+from query.store.dump import Dump, DumpError
 from tests.query.store.support import STALE, T0, Driver, equal, labels, samples
 
 M = labels("m")
@@ -46,9 +46,10 @@ def seen(selection: Selection) -> Sequence[object]:
     )
 
 
-def reloaded(dump: Any, at: int, **settings: int) -> Driver:  # Any: a dump is plain data
+def reloaded(dump: Iterable[Dump], at: int, **settings: int) -> Driver:
     driver = Driver(**settings)
-    driver.store.load(dump, T0 + at)
+    for _ in driver.store.load(dump, T0 + at):
+        pass
     return driver
 
 
@@ -67,7 +68,7 @@ def test_a_loaded_store_answers_as_the_dumped_one() -> None:
 def test_a_dump_is_a_copy() -> None:
     """What is written after a dump is not in it."""
     driver = filled()
-    dump = driver.store.dump()
+    dump = list(driver.store.dump())
     before = seen(reloaded(dump, 390_000).select())
     driver.report("a", 400_000, (M, 400_000, 0.0), (labels("new"), 400_000, 1.0))
     assert seen(reloaded(dump, 390_000).select()) == before
@@ -124,27 +125,59 @@ def test_a_corrected_clock_stays_corrected() -> None:
 
 def test_limits_hold_for_what_is_loaded() -> None:
     """More series or senders than the settings allow are left out."""
-    dump = filled().store.dump()
+    dump = list(filled().store.dump())
     assert [
         len(reloaded(dump, 390_000, **{limit: 1}).select().labels)
         for limit in ("max_series", "max_senders")
     ] == [1, 1]
 
 
+def test_more_than_one_slice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However it is cut, what is loaded is the same, what series know of each other included."""
+    old = filled()
+    monkeypatch.setattr("query.store.dump.SERIES_AT_ONCE", 1)
+    monkeypatch.setattr("query.store.dump.SENDERS_AT_ONCE", 1)
+    dump = list(old.store.dump())
+    assert len(dump) > 8
+    assert seen(reloaded(dump, 390_000, retention_ms=10**9).select()) == seen(old.select())
+
+
+def test_what_is_written_between_two_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sender is known no further than at the first slice, new senders wait for the next dump, nothing is mixed up."""
+    old = filled()
+    monkeypatch.setattr("query.store.dump.SERIES_AT_ONCE", 1)
+    slices = old.store.dump()
+    dump = [next(slices), next(slices), next(slices)]
+    old.open("new")
+    old.report("new", 400_000, (labels("m", k="new"), 400_000, 1.0))
+    old.report("a", 400_002, (M, 400_000, 400_000.0))
+    new = reloaded([*dump, *slices], 410_000, retention_ms=10**9)
+    senders = new.select(NAMED_M).senders
+    known = dict(zip(senders.names, (senders.known_until_ms - T0).tolist(), strict=True))
+    assert known == {"a": 380_000, "b": 380_000, "skewed": 1}
+
+
 @pytest.mark.parametrize(
-    "change",
+    ("part", "change"),
     [
-        {"version": 2},
-        {"version": None},
-        {"senders": [{}]},
-        {"series": {}},
-        {"counts": [10**6]},
-        {"times_ms": np.zeros(0, np.int64)},
-        {"known_names": 3},
+        ("version", {"version": 1}),
+        ("version", {"version": None}),
+        ("known_names", {"known_names": 3}),
+        ("senders", {"senders": [{}]}),
+        ("senders", {"senders": 3}),
+        ("series", {"series": {}}),
+        ("series", {"counts": [10**6]}),
+        ("series", {"times_ms": np.zeros(0, np.int64)}),
     ],
     ids=str,
 )
-def test_what_is_no_dump_is_an_error(change: dict[str, Any]) -> None:
-    """Another version or missing parts are a DumpError, nothing else."""
+def test_what_is_no_dump_is_an_error(part: str, change: dict[str, Any]) -> None:
+    """Another version or missing parts are a DumpError, nothing else, and leave an empty store that works."""
+    dump = [{**one, **change} if part in one else one for one in filled().store.dump()]
+    driver = Driver()
     with pytest.raises(DumpError):
-        reloaded({**filled().store.dump(), **change}, 390_000)
+        for _ in driver.store.load(dump, T0 + 390_000):
+            pass
+    assert (driver.store.series_count, driver.store.known_names()) == (0, [])
+    driver.report("a", 400_002, (M, 400_000, 1.0))
+    assert driver.samples(NAMED_M) == [(400_000, 1.0)]

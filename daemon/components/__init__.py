@@ -1,0 +1,1 @@
+"""From settings to running components: one module for each kind. Imported by `daemon.app` alone."""

@@ -1,0 +1,67 @@
+"""What starts and stops with the process, and what its parts share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from daemon.clock import Clock, Sleep
+from daemon.config.schema import Config
+from daemon.config.windows import WindowsConfig
+from daemon.exporters.windows import Windows
+from daemon.scaler.decision import Told
+from daemon.snapshot.extension import Loaded
+from daemon.telemetry import Counters, SelfMetrics
+from daemon.web.admin import Administration
+from daemon.web.doctor import Finding
+from query.scaling import Engine
+from query.store.store import Store
+
+MIB = 1024 * 1024
+
+
+@runtime_checkable
+class Part(Protocol):
+    """Something that starts and stops."""
+
+    async def start(self) -> int | None:
+        """Begin, and return the port where it listens, if it does."""
+
+    async def stop(self) -> None:
+        """Stop; safe twice and before `start`."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Runtime:
+    """What the parts of one tallyd share."""
+
+    config: Config
+    """The one in force: a reload puts another in its place."""
+    windows_config: WindowsConfig
+    clock: Clock
+    sleep: Sleep
+    metrics: SelfMetrics
+    store: Store
+    engine: Engine
+    windows: Windows
+    held: Callable[[], Mapping[str, Told]]
+    """What KEDA was last told, by trigger."""
+    loaded: Callable[[Loaded], None]
+    """Hears what a snapshot has brought."""
+    diagnose: Callable[[], Sequence[Finding]]
+    """What is wrong with it."""
+    administration: Administration | None
+    """What can be done to the process over HTTP; None where nobody administers it, as in the demo."""
+    missing: Callable[[], Sequence[str]]
+    """What the process still lacks to be ready."""
+    details: Callable[[], Mapping[str, str]]
+    """What an operator should know although it is ready."""
+
+    def irregularities(self, receiver: str) -> Counters:
+        """Return what a receiver counts by reason."""
+        return self.metrics.counters(
+            "tallyd_receiver_irregularities",
+            "What a receiver did not hand on as it came",
+            receiver=receiver,
+        )
