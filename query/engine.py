@@ -85,6 +85,10 @@ class PreparedQuery:
         with np.errstate(all="ignore"):
             return self._evaluate()
 
+    def check(self) -> None:
+        """Raise QueryError if the asker has gone or the time is over: what is made of the result takes time too."""
+        self._context.budget.check()
+
     def _evaluate(self) -> QueryResult:
         context = self._context
         if isinstance(self.expr, MatrixSelector | Subquery):

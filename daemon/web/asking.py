@@ -202,7 +202,11 @@ class Asking:
         warnings = result.warnings
         if 0 < wish.limit < len(result.rows):
             result, warnings = _first(result, wish.limit), (*warnings, TRUNCATED)
-        return Reply(data=self._renderer.result(result), warnings=warnings, infos=result.infos)
+        return Reply(
+            data=self._renderer.result(result, prepared.check),
+            warnings=warnings,
+            infos=result.infos,
+        )
 
     def _doubt(self, expr: Expr, wish: Wish) -> Sliced[_Doubt]:
         """Return what makes an answer partial because senders have not noticed the restart yet (promql.md 7)."""
