@@ -210,6 +210,8 @@ class App:
         windows = Windows(
             self.store,
             buckets=config.histogram_buckets,
+            add_metric_suffixes=config.add_metric_suffixes,
+            resource_labels=config.resource_labels,
             count=self.metrics.counters("tallyd_windows_refused", "Data that no window can hold"),
             on_append=self._on_append,
         )

@@ -7,10 +7,9 @@ from functools import partial
 from pathlib import Path
 
 from daemon.config.errors import ConfigError
-from daemon.config.filter import FilterConfig
 from daemon.config.keda_scaler import KedaScalerConfig
 from daemon.config.load import LoadedConfig, load_config
-from daemon.config.schema import ComponentConfig
+from daemon.config.schema import ComponentConfig, ProcessorConfig
 from daemon.config.windows import WindowsConfig
 from daemon.pipeline import judge_processor
 from daemon.scaler.decision import window_problem
@@ -29,8 +28,8 @@ def load_checked(source: Path | str | None, environ: Mapping[str, str]) -> Loade
 def _judge(
     component_id: str, config: ComponentConfig, windows: WindowsConfig | None
 ) -> Sequence[ConfigError]:
-    """Return mistakes in conditions (ottl.md 5.5) and named queries, whose windows must fit the retention."""
-    if isinstance(config, FilterConfig):
+    """Return mistakes in processors and in named queries, whose windows must fit the retention."""
+    if isinstance(config, ProcessorConfig):
         return judge_processor(component_id, config)
     if isinstance(config, KedaScalerConfig):
         retention_ms = windows.retention if windows else 0

@@ -264,10 +264,10 @@ def _add_query_arguments(parser: argparse.ArgumentParser) -> None:
 def _run(args: argparse.Namespace) -> int:
     # What grpc has to say about a port that is taken is said better, and in the log's own form.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    loaded = load(args)
     from daemon.memory import leave_out_unused  # noqa: PLC0415
 
     leave_out_unused()
+    loaded = load(args)
     import asyncio  # noqa: PLC0415
 
     from daemon.process import run  # noqa: PLC0415

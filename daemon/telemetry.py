@@ -15,11 +15,9 @@ from importlib.metadata import version
 from typing import TextIO, cast
 
 import structlog
-from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
 
 from daemon.config.service import LogsConfig
+from daemon.exposition import Family, format_page, process_families
 
 log = structlog.get_logger(__name__)
 
@@ -162,15 +160,12 @@ class _Family:
     )
 
 
-class SelfMetrics(Collector):
+class SelfMetrics:
     """The page of self-metrics; all is read when the page is asked for, so that counting stays an addition."""
 
     def __init__(self) -> None:
         self._families: dict[str, _Family] = {}
         self._counters: dict[tuple[object, ...], Counters] = {}
-        self._registry = CollectorRegistry()
-        self._registry.register(self)
-        ProcessCollector(registry=self._registry)
         release = version("tallyd")
         self.gauge(
             "tallyd_build_info", "Always 1; the labels tell what runs", lambda: 1, version=release
@@ -228,19 +223,18 @@ class SelfMetrics(Collector):
         """Show values that come and go, as (labels, value); no labels twice."""
         self._family(name, documentation, "gauge").readers.append(read)
 
-    def collect(self) -> Iterable[Metric]:
-        """Yield every family with its samples."""
-        for name, family in self._families.items():
-            metric = Metric(name, family.documentation, family.kind)
-            sample_name = f"{name}_total" if family.kind == "counter" else name
-            for read in family.readers:
-                for labels, value in read():
-                    metric.add_sample(sample_name, labels, value)
-            yield metric
-
     def page(self) -> bytes:
         """Return the page in Prometheus' text format."""
-        return generate_latest(self._registry)
+        own = (
+            Family(
+                name,
+                family.documentation,
+                family.kind,
+                [sample for read in family.readers for sample in read()],
+            )
+            for name, family in self._families.items()
+        )
+        return format_page((*own, *process_families()))
 
     def _family(self, name: str, documentation: str, kind: str) -> _Family:
         return self._families.setdefault(name, _Family(documentation, kind))

@@ -194,6 +194,11 @@ class PromEngine:
             labels=self._labels,
             budget=budget,
             delayed_names=options.delayed_names,
+            exponential=tuple(
+                need.selector.span
+                for need in needed
+                if selections[id(need.selector)].has_exponential
+            ),
         )
         samples = sum(int(one.counts.sum()) for one in selections.values())
         return PreparedQuery(

@@ -28,6 +28,11 @@ def metric_name(text: str) -> str:
     return _NOT_IN_METRIC_NAME.sub("_", text)
 
 
+def name_in(labels: Labels) -> str:
+    """Return the metric name among `labels`, empty if there is none."""
+    return next((value for key, value in labels if key == METRIC_NAME), "")
+
+
 class MatchOp(StrEnum):
     """The four comparisons of a matcher."""
 

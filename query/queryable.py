@@ -63,6 +63,8 @@ class Selection:
     nothing more is heard. NO_TIME if none was refused."""
     has_counters: bool = False
     """Whether a series among those that matched is a counter, which only grows while its sender runs."""
+    has_exponential: bool = False
+    """Whether a series among those that matched is a bucket of an exponential histogram."""
 
 
 class Queryable(Protocol):

@@ -211,6 +211,14 @@ class EncodedDeltaPoints(EncodedPoints, Protocol):
         """Return the start time (Unix ns, 0 = unknown) of each of `rows`, in their order."""
 
 
+@runtime_checkable
+class CountedPoints(Protocol):
+    """Data points that can be counted without being decoded."""
+
+    def point_count(self) -> int:
+        """Return how many data points there are on the wire, bad ones included."""
+
+
 class Metric:
     """One metric: a shared header and its data points, decoded when first asked for.
 
@@ -245,6 +253,16 @@ class Metric:
     @data_points.setter
     def data_points(self, data_points: list[DataPoint]) -> None:
         self._data_points = data_points
+
+    def point_count(self) -> int:
+        """Return how many data points there are; of those on the wire, how many the sender wrote, bad ones too.
+
+        Decodes them where the receiver's `EncodedPoints` has no `point_count` of its own to ask.
+        """
+        encoded: object = self.encoded
+        if encoded is not self and isinstance(encoded, CountedPoints):
+            return encoded.point_count()
+        return len(self.data_points)
 
 
 @dataclass(slots=True)

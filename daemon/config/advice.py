@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from daemon.config.batch import BatchConfig
 from daemon.config.findings import Findings
 from daemon.config.schema import Config, component_type
 from query.durations import format_duration
@@ -13,13 +14,19 @@ SHORTEST_RETENTION_MS: Final = 140_000
 
 
 def advise(config: Config, findings: Findings) -> None:
-    """Warn of a retention that no default window fits, and of what does not run."""
+    """Warn of a retention that no default window fits, of what does not run, and of what has no effect."""
     for component_id, windows in config.exporters.items():
         if 0 < windows.retention < SHORTEST_RETENTION_MS:
             findings.warn(
                 ("exporters", component_id, "retention"),
                 f"{format_duration(windows.retention)} is too short for rates over the default window of 1m, which are "
                 f"refused: that takes {format_duration(SHORTEST_RETENTION_MS)}, the window and 4 report intervals of 20s",
+            )
+    for component_id, processor in config.processors.items():
+        if isinstance(processor, BatchConfig):
+            findings.warn(
+                ("processors", component_id),
+                "has no effect: the windows take every message at once, exporters gather for themselves",
             )
     if not any(component_type(one) == "keda_scaler" for one in config.service.extensions):
         findings.warn(("service", "extensions"), "no keda_scaler runs: nobody can ask")

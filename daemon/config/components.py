@@ -27,11 +27,6 @@ _INSTEAD: Mapping[tuple[str, str], str] = MappingProxyType(
             "exporters",
             "otlphttp",
         ): "write windows instead: tallyd keeps the metrics and answers KEDA itself",
-        ("processors", "batch"): "remove it: the windows take every message at once",
-        (
-            "processors",
-            "memory_limiter",
-        ): "remove it: exporters.windows.max_series bounds the memory",
     }
 )
 """What to do about components that configurations of the walk-through are likely to name."""

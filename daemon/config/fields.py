@@ -49,7 +49,12 @@ def split_endpoint(endpoint: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _parse_duration(value: object) -> int:
+def parse_duration(value: object) -> int:
+    """Return the milliseconds of a duration with a unit, or 0.
+
+    Raises:
+        PydanticCustomError: it is none.
+    """
     if value == 0 and not isinstance(value, bool):
         return 0
     if not isinstance(value, str):
@@ -65,7 +70,7 @@ def _parse_duration(value: object) -> int:
 Endpoint = Annotated[str, BeforeValidator(parse_endpoint)]
 """host:port to listen on; `:4318` means `[::]:4318`, all addresses of both kinds."""
 
-DurationMs = Annotated[int, BeforeValidator(_parse_duration), PlainSerializer(format_duration)]
+DurationMs = Annotated[int, BeforeValidator(parse_duration), PlainSerializer(format_duration)]
 """A duration such as 5m, 90s or 1h30m; 0 needs no unit."""
 
 SizeMiB = Annotated[int, Field(ge=1, le=1024)]

@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from daemon.config.attributes import AttributesConfig, ResourceConfig
+from daemon.config.batch import BatchConfig
 from daemon.config.filter import FilterConfig
 from daemon.config.health_check import HealthCheckConfig
 from daemon.config.http_api import HttpApiConfig
 from daemon.config.keda_scaler import KedaScalerConfig
+from daemon.config.memory_limiter import MemoryLimiterConfig
+from daemon.config.metricstransform import MetricsTransformConfig
 from daemon.config.opencensus import OpenCensusConfig
 from daemon.config.prometheusremotewrite import PrometheusRemoteWriteConfig
 from daemon.config.service import ServiceConfig
@@ -17,7 +21,14 @@ from daemon.config.snapshot import SnapshotConfig
 from daemon.config.windows import WindowsConfig
 
 ReceiverConfig = OpenCensusConfig | PrometheusRemoteWriteConfig
-ProcessorConfig = FilterConfig
+ProcessorConfig = (
+    FilterConfig
+    | AttributesConfig
+    | ResourceConfig
+    | MetricsTransformConfig
+    | BatchConfig
+    | MemoryLimiterConfig
+)
 ExporterConfig = WindowsConfig
 ExtensionConfig = KedaScalerConfig | HttpApiConfig | HealthCheckConfig | SnapshotConfig
 ComponentConfig = ReceiverConfig | ProcessorConfig | ExporterConfig | ExtensionConfig
@@ -28,7 +39,14 @@ COMPONENTS: Mapping[str, Mapping[str, type[ComponentConfig]]] = MappingProxyType
             "opencensus": OpenCensusConfig,
             "prometheusremotewrite": PrometheusRemoteWriteConfig,
         },
-        "processors": {"filter": FilterConfig},
+        "processors": {
+            "filter": FilterConfig,
+            "attributes": AttributesConfig,
+            "resource": ResourceConfig,
+            "metricstransform": MetricsTransformConfig,
+            "batch": BatchConfig,
+            "memory_limiter": MemoryLimiterConfig,
+        },
         "exporters": {"windows": WindowsConfig},
         "extensions": {
             "keda_scaler": KedaScalerConfig,

@@ -9,6 +9,10 @@ from typing import Annotated
 from daemon.config.fields import Count, CountOrNone, DurationMs, rejected, shown
 from daemon.config.markers import BeforeValidator, PlainSerializer
 
+DEFAULT_RESOURCE_LABELS = ("host.name", "service.instance.id", "k8s.pod.name")
+"""Resource attributes that tell one process from another (DESIGN 3.4)."""
+ALL_ATTRIBUTES = "*"
+
 
 class HistogramBuckets(StrEnum):
     """Whether the buckets of histograms are kept as series (DESIGN 3.5)."""
@@ -35,6 +39,13 @@ def _as_written(buckets: HistogramBuckets) -> str | bool:
     return buckets is HistogramBuckets.ALWAYS
 
 
+def _parse_labels(value: object) -> tuple[str, ...]:
+    names = value if isinstance(value, (list, tuple)) else (None,)
+    if all(isinstance(one, str) and one for one in names):
+        return tuple(names)
+    raise rejected(f"expected a list of attribute names, or ['*'] for all, got {shown(value)}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowsConfig:
     """What users write below `exporters.windows`."""
@@ -54,3 +65,9 @@ class WindowsConfig:
     histogram_buckets: Annotated[
         HistogramBuckets, BeforeValidator(_parse_buckets), PlainSerializer(_as_written)
     ] = HistogramBuckets.AUTO
+    resource_labels: Annotated[tuple[str, ...], BeforeValidator(_parse_labels)] = (
+        DEFAULT_RESOURCE_LABELS
+    )
+    """Resource attributes that become labels, and win over those of data points; `*` alone is all."""
+    add_metric_suffixes: bool = False
+    """Whether OTLP metrics get Prometheus' names, with unit and `_total` (otlp.md 3.4)."""

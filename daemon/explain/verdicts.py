@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from daemon.config.errors import KeyPath
 from daemon.config.filter import ConditionGroup, FilterConfig
 from daemon.config.load import LoadedConfig
 from daemon.config.marks import Place, format_path
-from daemon.config.schema import Config, component_type
+from daemon.config.schema import Config, ProcessorConfig, component_type
 from daemon.pipeline import build_pipelines, copy_batch
 from daemon.processors.build import ProcessorSettings
 from daemon.processors.filter import Filter, build_filter
 from daemon.processors.filter.texts import Text, texts_of
 from query.labels import metric_name
-from receivers.consumer import Batch
+from receivers.consumer import Batch, Consumer
 from receivers.errors import ConsumeError
 from receivers.model import Metric, MetricHeader, MetricType, ResourceMetrics, ScopeMetrics
 
@@ -84,6 +85,9 @@ def judge_report(loaded: LoadedConfig, batch: Batch) -> list[Verdict]:
         chain.consume(copy_batch(batch))
     except ConsumeError as error:
         refused = Cause(processor=receiver, text=str(error), path="", place=NOWHERE)
+    processors = _processors(loaded.config, receiver).values()
+    if refused is None and not all(isinstance(one, FilterConfig) for one in processors):
+        _send_one_by_one(chain, sink, batch)
     judges = _judges(loaded, receiver)
     verdicts = []
     for group, scoped, metric in _metrics(batch):
@@ -93,6 +97,21 @@ def judge_report(loaded: LoadedConfig, batch: Batch) -> list[Verdict]:
             cause = refused if refused is not None else _cause(judges, group, scoped, metric)
         verdicts.append(_verdict(metric, sink.kept[key], cause))
     return verdicts
+
+
+def _send_one_by_one(chain: Consumer, sink: _Sink, batch: Batch) -> None:
+    """Note for each metric, under its own key, what comes through of it alone: who changes a metric changes its key."""
+    kept: Counter[object] = Counter()
+    for group, scoped, metric in _metrics(batch):
+        sink.kept.clear()
+        alone = ResourceMetrics(group.resource, [ScopeMetrics(scoped.scope, [metric])])
+        with suppress(ConsumeError):
+            chain.consume(
+                copy_batch(Batch(batch.sender, batch.received_at_ms, [alone], batch.context))
+            )
+        if sink.kept:
+            kept[group.resource, metric.header] = max(sink.kept.values())
+    sink.kept = kept
 
 
 class _Sink:
@@ -141,23 +160,27 @@ def _cause(
 def _judges(loaded: LoadedConfig, receiver: str) -> list[_Judge]:
     """Return the filters that stand behind `receiver`, in the order in which reports pass them."""
     config = loaded.config
-    component_ids = dict.fromkeys(
-        component_id
-        for pipeline in config.service.pipelines.values()
-        if receiver in pipeline.receivers
-        for component_id in pipeline.processors
-    )
+    processors = _processors(config, receiver)
     return [
         _Judge(
             component_id=component_id,
-            filter=build_filter(
-                component_id, config.processors[component_id], _Sink(), count_filtered=_ignore
-            ),
-            texts={text.text.strip(): text for text in _texts(config.processors[component_id])},
+            filter=build_filter(component_id, settings, _Sink(), count_filtered=_ignore),
+            texts={text.text.strip(): text for text in _texts(settings)},
             loaded=loaded,
         )
-        for component_id in component_ids
+        for component_id, settings in processors.items()
+        if isinstance(settings, FilterConfig)
     ]
+
+
+def _processors(config: Config, receiver: str) -> dict[str, ProcessorConfig]:
+    """Return the processors behind `receiver` by id, in the order in which reports pass them."""
+    return {
+        component_id: config.processors[component_id]
+        for pipeline in config.service.pipelines.values()
+        if receiver in pipeline.receivers
+        for component_id in pipeline.processors
+    }
 
 
 def _texts(config: FilterConfig) -> Iterator[Text]:

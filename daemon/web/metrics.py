@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST
 
+from daemon.exposition import CONTENT_TYPE
 from daemon.telemetry import SelfMetrics
 from daemon.web.listener import HttpListener
 
@@ -17,9 +17,7 @@ class MetricsPage(HttpListener):
         self._metrics = metrics
 
     async def _page(self, _request: web.Request) -> web.Response:
-        return web.Response(
-            body=self._metrics.page(), headers={"Content-Type": CONTENT_TYPE_LATEST}
-        )
+        return web.Response(body=self._metrics.page(), headers={"Content-Type": CONTENT_TYPE})
 
 
 async def _lead_on(_request: web.Request) -> web.Response:

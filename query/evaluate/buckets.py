@@ -75,6 +75,17 @@ def make_blocks(
             yield span, block
 
 
+def is_complete(block: Block) -> BoolArray:
+    """Return [h]: whether the last bucket has no bound."""
+    complete: BoolArray = block.bounds[np.arange(len(block.last)), block.last] == np.inf
+    return complete
+
+
+def counts_at(counts: Float64Array, place: IndexArray) -> Float64Array:
+    """Return [h, s]: the counts at a place for each histogram and step."""
+    return np.take_along_axis(counts, place[:, np.newaxis, :], axis=1)[:, 0, :]
+
+
 def parse_bound(text: str) -> float | None:
     """Return the upper bound that `le` gives, None if it is no number."""
     if not _NUMBER.fullmatch(text):

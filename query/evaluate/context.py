@@ -11,6 +11,7 @@ from query.evaluate.label_work import LabelWork
 from query.evaluate.stepped import StepScalar, StepVector
 from query.queryable import Int64Array
 from query.syntax import Aggregation, Binary, Call
+from query.text import Span
 
 Argument = StepVector | StepScalar | str
 """An evaluated argument of a function; strings stay as they are."""
@@ -89,6 +90,8 @@ class Context:
     budget: Budget
     delayed_names: bool = False
     """Metric names are dropped once the whole expression is evaluated (promql.md 2.13)."""
+    exponential: tuple[Span, ...] = ()
+    """The selectors that read buckets of exponential histograms."""
 
     def without_name(self, vector: StepVector) -> StepVector:
         """Return `vector` as an operation leaves it that drops the metric name: dropped, or marked to be."""

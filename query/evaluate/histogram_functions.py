@@ -1,4 +1,4 @@
-"""The functions histogram_quantile and histogram_fraction over classic histograms (promql.md 2.10)."""
+"""The functions histogram_quantile and histogram_fraction over histograms stored as buckets (promql.md 2.10)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,18 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from query.evaluate.arguments import scalar_argument, vector_argument
-from query.evaluate.buckets import BUCKET_LABEL, Block, Layout, find_layout, make_blocks
+from query.evaluate.buckets import (
+    BUCKET_LABEL,
+    Block,
+    Layout,
+    counts_at,
+    find_layout,
+    is_complete,
+    make_blocks,
+)
 from query.evaluate.context import Argument, Context, InstantFunction
+from query.evaluate.exponential_buckets import exponential_quantile, exponential_rank
 from query.evaluate.group_ranks import warn_of_quantiles
-from query.evaluate.grouping import IndexArray
 from query.evaluate.stepped import StepVector
 from query.labels import METRIC_NAME, Labels
 from query.printer import quote
@@ -29,16 +37,17 @@ NOT_MONOTONIC = (
 def _histogram_quantile(context: Context, call: Call, arguments: Sequence[Argument]) -> StepVector:
     quantiles = scalar_argument(arguments, 0).values
     vector = vector_argument(arguments, 1)
+    quantile = exponential_quantile if _is_exponential(context, call) else _quantile
     warn_of_quantiles(context.annotations, quantiles, call.args[0].span)
 
     def calculate(block: Block, layout: Layout, steps: slice) -> Float64Array:
         wanted = quantiles[steps]
         forced = _make_monotonic(block.counts)
-        forced &= (wanted >= 0) & (wanted <= 1) & _is_complete(block)[:, np.newaxis]
+        forced &= (wanted >= 0) & (wanted <= 1) & is_complete(block)[:, np.newaxis]
         for number in block.histograms[forced.any(axis=1)].tolist():
             message = NOT_MONOTONIC + _of_metric(context, layout.labels[number])
             context.annotations.inform(message, call.args[1].span)
-        return _quantile(block, wanted)
+        return quantile(block, wanted)
 
     return _of_histograms(context, call, vector, calculate)
 
@@ -46,8 +55,10 @@ def _histogram_quantile(context: Context, call: Call, arguments: Sequence[Argume
 def _histogram_fraction(context: Context, call: Call, arguments: Sequence[Argument]) -> StepVector:
     lower, upper = (scalar_argument(arguments, place).values for place in (0, 1))
 
+    rank = exponential_rank if _is_exponential(context, call) else _rank
+
     def calculate(block: Block, _: Layout, steps: slice) -> Float64Array:
-        return _fraction(block, lower[steps], upper[steps])
+        return _fraction(block, lower[steps], upper[steps], rank)
 
     return _of_histograms(context, call, vector_argument(arguments, 2), calculate)
 
@@ -77,6 +88,13 @@ def _of_histograms(
     return context.without_name(StepVector(labels=layout.labels, values=values, present=present))
 
 
+def _is_exponential(context: Context, call: Call) -> bool:
+    """Return whether the buckets that a call is about are those of exponential histograms."""
+    return any(
+        call.span.start <= one.start and one.end <= call.span.end for one in context.exponential
+    )
+
+
 def _of_metric(context: Context, labels: Labels) -> str:
     """Return which metric a message is about, if names are still there."""
     name = dict(labels).get(METRIC_NAME, "") if context.delayed_names else ""
@@ -104,21 +122,10 @@ def _almost_equal(left: Float64Array, right: Float64Array) -> BoolArray:
     return equal
 
 
-def _is_complete(block: Block) -> BoolArray:
-    """Return [h]: whether the last bucket has no bound."""
-    complete: BoolArray = block.bounds[np.arange(len(block.last)), block.last] == np.inf
-    return complete
-
-
-def _at(counts: Float64Array, place: IndexArray) -> Float64Array:
-    """Return [h, s]: the counts at a place for each histogram and step."""
-    return np.take_along_axis(counts, place[:, np.newaxis, :], axis=1)[:, 0, :]
-
-
 def _quantile(block: Block, quantiles: Float64Array) -> Float64Array:
     """Return [h, s]: the quantile, interpolated inside of the bucket that it falls into."""
     last = np.broadcast_to(block.last[:, np.newaxis], (len(block.last), len(quantiles)))
-    observations = _at(block.counts, last)
+    observations = counts_at(block.counts, last)
     rank = quantiles * observations
     reaches = block.counts >= rank[:, np.newaxis, :]
     reaches &= (np.arange(reaches.shape[1]) < block.last[:, np.newaxis])[:, :, np.newaxis]
@@ -126,24 +133,29 @@ def _quantile(block: Block, quantiles: Float64Array) -> Float64Array:
     before = np.maximum(place - 1, 0)
     end = np.take_along_axis(block.bounds, place, axis=1)
     start = np.where(place > 0, np.take_along_axis(block.bounds, before, axis=1), 0.0)
-    below = np.where(place > 0, _at(block.counts, before), 0.0)
-    inside = (rank - below) / (_at(block.counts, place) - below)
+    below = np.where(place > 0, counts_at(block.counts, before), 0.0)
+    inside = (rank - below) / (counts_at(block.counts, place) - below)
     found = start + (end - start) * inside
     found = np.where((place == 0) & (end <= 0), end, found)
     found = np.where(place == last, start, found)
-    known = _is_complete(block)[:, np.newaxis] & (last > 0) & (observations != 0)
+    known = is_complete(block)[:, np.newaxis] & (last > 0) & (observations != 0)
     found = np.where(known & ~np.isnan(quantiles), found, np.nan)
     found = np.where(quantiles < 0, -np.inf, found)
     return np.where(quantiles > 1, np.inf, found)
 
 
-def _fraction(block: Block, lower: Float64Array, upper: Float64Array) -> Float64Array:
+def _fraction(
+    block: Block,
+    lower: Float64Array,
+    upper: Float64Array,
+    rank: Callable[[Block, Float64Array, Float64Array], Float64Array],
+) -> Float64Array:
     """Return [h, s]: the share of observations between two bounds."""
     last = np.broadcast_to(block.last[:, np.newaxis], (len(block.last), len(lower)))
-    observations = _at(block.counts, last)
-    share = (_rank(block, upper, observations) - _rank(block, lower, observations)) / observations
+    observations = counts_at(block.counts, last)
+    share = (rank(block, upper, observations) - rank(block, lower, observations)) / observations
     share = np.where(lower >= upper, 0.0, share)
-    known = _is_complete(block)[:, np.newaxis] & (observations != 0)
+    known = is_complete(block)[:, np.newaxis] & (observations != 0)
     return np.where(known & ~np.isnan(lower) & ~np.isnan(upper), share, np.nan)
 
 
@@ -155,8 +167,8 @@ def _rank(block: Block, limits: Float64Array, observations: Float64Array) -> Flo
     end = np.take_along_axis(block.bounds, place, axis=1)
     lowest = np.where(block.bounds[:, :1] > 0, 0.0, -np.inf)
     start = np.where(place > 0, np.take_along_axis(block.bounds, before, axis=1), lowest)
-    below = np.where(place > 0, _at(block.counts, before), 0.0)
-    count = _at(block.counts, place)
+    below = np.where(place > 0, counts_at(block.counts, before), 0.0)
+    count = counts_at(block.counts, place)
     rank = below + (count - below) * (limits - start) / (end - start)
     rank = np.where(np.isinf(start), count, rank)
     rank = np.where(start >= limits, below, rank)

@@ -5,12 +5,15 @@
   index       labels -> rows
   catalogue   sender and labels -> series
   senders     intervals, ends, clocks
+  times       times as senders give them
+  totals      deltas to running totals
   intake      a message's way into the rings
   collection  the above in step, as series come and go
   names       known and refused metric names
   reading     selections
   dump        a collection as plain data, and back
   settings    limits, counters, notices
+  telling     refusals, told now and then
   store       the whole, and its limits
 
 May import `query.queryable` and what is below it; knows nothing of the query language.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from query.labels import METRIC_NAME, SENDER, Labels
-from query.queryable import Int64Array
+from query.queryable import NO_TIME, Int64Array, is_stale
 from query.store.catalogue import Catalogue
 from query.store.index import Index
 from query.store.ring import Rings
@@ -68,6 +68,21 @@ class Collection:
             one.sender.lapse(one.name)
         self.rows.close(series)
         self._catalogue.forget_pairs(len(self))
+
+    def copy(self, series: Series, to: Series, *, as_zero: bool) -> None:
+        """Give `to`, if it is empty, the samples of `series` and what is known of its newest; or zeros in their place."""
+        samples = self.rings.read(np.array([series.row, to.row]), NO_TIME, LOOK_FIRST)
+        count = int(samples.counts[0])
+        if not count or samples.counts[1]:
+            return
+        values = samples.values[0, :count]
+        if as_zero:
+            values = np.where(is_stale(values), values, 0.0)
+        self.rings.load(to.row, samples.times_ms[0, :count], values)
+        table = self.rows
+        for column in (table.gate_ms, table.start_ms, table.declared_start_ms, table.restarted):
+            column[to.row] = column[series.row]
+        table.last_value[to.row] = 0.0 if as_zero else table.last_value[series.row]
 
     def old(self, older_than_ms: int, limit: int) -> list[Series]:
         """Return up to `limit` series that are to be forgotten; calls go round all rows."""

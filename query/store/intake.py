@@ -1,4 +1,4 @@
-"""The way of a message into the rings: what is late, what is a reset, what is only rounding."""
+"""The way of a message into the rings: what is late, what is a reset, what is only rounding; deltas become totals."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from query.queryable import NO_TIME, BoolArray, Float64Array, Int64Array, is_sta
 from query.store.ring import STALE, Rings, Rows
 from query.store.rows import LOOK_FIRST, NO_ROW, RowTable
 from query.store.senders import Sender
+from query.store.totals import Part, beginnings, judge, not_before_total, totals_of
 
 MAX_FUTURE_MS = 600_000
 """Samples this far ahead of the corrected clock are refused (keda.md 6.3.5)."""
@@ -30,26 +31,15 @@ class Intake:
         self._counters = counters
         self._retention_ms = retention_ms
 
-    def append(
-        self,
-        sender: Sender,
-        at_ms: int,
-        rows: list[int],
-        times_ms: Int64Array,
-        values: Float64Array,
-    ) -> int:
+    def append(self, sender: Sender, at_ms: int, part: Part) -> int:
         """Store one message; times are corrected already and the arrays are the callee's. Return samples stored."""
-        where = np.array(rows, dtype=np.int64)
-        ahead = times_ms > at_ms + MAX_FUTURE_MS
+        rows = part.rows.tolist()
+        ahead = part.times_ms > at_ms + MAX_FUTURE_MS
         if NO_ROW in rows or np.count_nonzero(ahead):
-            keep = self._refuse(sender, where, ahead)
-            where, times_ms, values = where[keep], times_ms[keep], values[keep]
+            part = part.only(self._refuse(sender, part.rows, ahead))
         if len(set(rows)) == len(rows):
-            return self._once(sender, at_ms, where, times_ms, values)
-        return sum(
-            self._once(sender, at_ms, where[part], times_ms[part], values[part])
-            for part in self._rounds(where, times_ms, values)
-        )
+            return self._append(sender, at_ms, part)
+        return sum(self._append(sender, at_ms, part.only(some)) for some in self._rounds(part))
 
     def append_one(self, at_ms: int, row: int, time_ms: int, value: float) -> bool:
         """Store one sample if nothing about it needs a second look; return whether it was stored, as `append` would."""
@@ -57,7 +47,7 @@ class Intake:
         if (
             row == NO_ROW
             or not table.gate_ms[row] < time_ms <= at_ms + MAX_FUTURE_MS
-            or value < table.last_value[row]
+            or not value >= table.last_value[row]
             or not self._rings.push_one(row, time_ms, value, self._keep_after_ms(at_ms))
         ):
             return False
@@ -78,14 +68,15 @@ class Intake:
         keep: BoolArray = ~(ahead | gone)
         return keep
 
-    def _rounds(self, rows: Rows, times_ms: Int64Array, values: Float64Array) -> list[Rows]:
+    def _rounds(self, part: Part) -> list[Rows]:
         """Cut a message into parts that hold each row once, a row's samples in time order (opencensus.md 4.7).
 
         Of two samples at one time the first counts; of a counter the larger, which by turns would look like a counter
         that is reset all the time.
         """
-        larger_first = np.where(self._rows.is_counter.take(rows), -values, 0.0)
-        order = np.lexsort((larger_first, times_ms, rows))
+        rows = part.rows
+        larger_first = np.where(self._rows.is_counter.take(rows), -part.values, 0.0)
+        order = np.lexsort((larger_first, part.times_ms, rows))
         _, firsts, counts = np.unique(rows[order], return_index=True, return_counts=True)
         rounds = np.arange(len(rows)) - np.repeat(firsts, counts)
         surplus = np.repeat(counts - MAX_REPEATS, counts)
@@ -93,13 +84,18 @@ class Intake:
         rounds -= np.maximum(surplus, 0)
         return [order[rounds == number] for number in range(int(rounds.max(initial=-1)) + 1)]
 
-    def _once(
-        self, sender: Sender, at_ms: int, rows: Rows, times_ms: Int64Array, values: Float64Array
-    ) -> int:
-        """Append one sample to each of `rows`, all different."""
+    def _append(self, sender: Sender, at_ms: int, part: Part) -> int:
+        """Append one sample, or add one delta, to each row of `part`, all different."""
+        if part.starts_ms is not None:
+            return self._add_up(sender, at_ms, part, part.starts_ms)
+        if np.count_nonzero(part.times_ms <= self._rows.gate_ms.take(part.rows)):
+            part = part.only(self._sort_out(sender, at_ms, part))
+        return self._once(at_ms, part)
+
+    def _once(self, at_ms: int, part: Part) -> int:
+        """Append one sample, later than the newest, to each row of `part`."""
         table = self._rows
-        if np.count_nonzero(times_ms <= table.gate_ms.take(rows)):
-            rows, times_ms, values = self._sort_out(sender, at_ms, rows, times_ms, values)
+        rows, times_ms, values, _ = part
         lower = values < table.last_value.take(rows)
         if np.count_nonzero(lower):
             lower &= table.is_counter.take(rows)
@@ -108,9 +104,32 @@ class Intake:
         self._push(at_ms, rows, times_ms, values)
         return len(rows)
 
+    def _add_up(self, sender: Sender, at_ms: int, part: Part, starts_ms: Int64Array) -> int:
+        """Add one delta to the total of each row of `part` and append what it is then (otlp.md 3.2)."""
+        gate_ms = self._rows.gate_ms.take(part.rows)
+        # Nearly always a delta begins where the one before it ended, and nothing is odd about it.
+        usual = (starts_ms == gate_ms) & (part.times_ms > gate_ms) & (part.values >= 0)
+        if usual.all():
+            totals = self._rows.last_value.take(part.rows) + part.values
+            if np.isfinite(totals).all():
+                self._push(at_ms, part.rows, part.times_ms, totals)
+                return len(part.rows)
+        part = judge(part, starts_ms, self._counters)
+        for row, start_ms in beginnings(part, self._rows, self._rings):
+            self._rows.start_ms[row] = start_ms
+            self._zero(at_ms, row, start_ms)
+        part = part.only(not_before_total(part, self._rows, self._counters))
+        part = part.only(self._sort_out(sender, at_ms, part))
+        pauses, part = totals_of(part, self._rows, self._counters)
+        self._push(at_ms, pauses.rows, pauses.times_ms, pauses.values)
+        return self._once(at_ms, part)
+
     def _push(self, at_ms: int, rows: Rows, times_ms: Int64Array, values: Float64Array) -> None:
         self._write(at_ms, rows, times_ms, values)
         self._rows.gate_ms[rows] = times_ms
+        marked = is_stale(values)
+        if np.count_nonzero(marked):  # what was counted before a marker goes on after it
+            values, rows = values[~marked], rows[~marked]
         self._rows.last_value[rows] = values
 
     def _write(self, at_ms: int, rows: Rows, times_ms: Int64Array, values: Float64Array) -> None:
@@ -121,21 +140,24 @@ class Intake:
     def _keep_after_ms(self, at_ms: int) -> int:
         return at_ms - self._retention_ms if self._retention_ms else NO_TIME
 
-    def _sort_out(
-        self, sender: Sender, at_ms: int, rows: Rows, times_ms: Int64Array, values: Float64Array
-    ) -> tuple[Rows, Int64Array, Float64Array]:
-        """Prepare rows that must be looked at first; leave out and count what is not newer than the newest."""
-        table = self._rows
+    def _sort_out(self, sender: Sender, at_ms: int, part: Part) -> BoolArray:
+        """Prepare rows that must be looked at first; count what is not newer than the newest and return what is.
+
+        A delta at the time of the newest is taken for the same, whatever its value.
+        """
+        table, rows, times_ms = self._rows, part.rows, part.times_ms
         looked = table.gate_ms.take(rows) == LOOK_FIRST
         for i in np.flatnonzero(looked).tolist():
             self._look(sender, at_ms, int(rows[i]), int(times_ms[i]))
         gate_ms = table.gate_ms.take(rows)
         late = times_ms <= gate_ms
-        same = (times_ms == gate_ms) & (values == table.last_value.take(rows))
+        same = times_ms == gate_ms
+        if part.starts_ms is None:
+            same &= part.values == table.last_value.take(rows)
         self._counters["duplicate"] += int(np.count_nonzero(same))
         self._counters["late"] += int(np.count_nonzero(late & ~same))
         table.gate_ms[rows[looked & late]] = LOOK_FIRST
-        return rows[~late], times_ms[~late], values[~late]
+        return ~late
 
     def _look(self, sender: Sender, at_ms: int, row: int, time_ms: int) -> None:
         """Prepare `row` for a sample at `time_ms`: its first, the first after an end, or the first of a new start."""

@@ -23,6 +23,8 @@ class Names:
     def __init__(self, max_known: int) -> None:
         self._max_known = max_known
         self.known: dict[str, None] = {}
+        self.exponential: set[str] = set()
+        """Names of series that are the buckets of exponential histograms."""
         self._refused_ms: dict[str, int] = {}
         self._refused_unknown_ms = NO_TIME
         """When a series of a name that cannot become known was last refused."""
@@ -51,9 +53,18 @@ class Names:
                 refused.append(name)
         return refused
 
+    def note_exponential(self, name: str) -> None:
+        """Note that the series of this name are the buckets of exponential histograms."""
+        if len(self.exponential) < self._max_known:
+            self.exponential.add(name)
+
     def dump(self) -> dict[str, object]:
         """Return all of it for `load`; copies."""
-        return {"known_names": list(self.known), "refused_ms": dict(self._refused_ms)}
+        return {
+            "known_names": list(self.known),
+            "exponential_names": sorted(self.exponential),
+            "refused_ms": dict(self._refused_ms),
+        }
 
     def load(self, dump: Mapping[str, object]) -> None:
         """Take over what `dump` returned.
@@ -62,9 +73,14 @@ class Names:
             DumpError: it is something else.
         """
         names, refused_ms = dump.get("known_names"), dump.get("refused_ms")
-        if not isinstance(names, list) or not isinstance(refused_ms, dict):
-            raise DumpError("known_names is no list, or refused_ms no mapping")
+        exponential = dump.get("exponential_names", [])
+        if not isinstance(names, list) or not isinstance(exponential, list):
+            raise DumpError("known_names or exponential_names is no list")
+        if not isinstance(refused_ms, dict):
+            raise DumpError("refused_ms is no mapping")
         self.add(frozenset(map(str, names)))
+        for name in exponential:
+            self.note_exponential(str(name))
         for name, at_ms in refused_ms.items():
             self.refuse(str(name), int(at_ms))
 

@@ -64,7 +64,12 @@ class Questions:
         if found is not None and found[0] is rows and changes == index.changes:
             return found[1]
         matched = yield from describing(
-            rows, collection.rows, collection.rings, collection.senders, since
+            rows,
+            collection.rows,
+            collection.rings,
+            collection.senders,
+            since,
+            exponential_names=self._names.exponential,
         )
         if at_first == index.changes:
             changes, described = self.described

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import numpy as np
 
-from query.labels import Labels
+from query.labels import Labels, name_in
 from query.queryable import BoolArray, Int64Array, Selection, Senders
 from query.slices import Sliced
 from query.store.ring import Rings
@@ -33,6 +34,7 @@ class Matched:
     sender_index: Int64Array
     """int64[n]: into the two above."""
     has_counters: bool
+    has_exponential: bool
     kept: tuple[BoolArray, Matched] | None = None
     """The rows that were left for the last question that did not get all."""
 
@@ -50,13 +52,20 @@ class Matched:
                     sender_names=tuple([self.sender_names[i] for i in numbers.tolist()]),
                     sender_index=index,
                     has_counters=self.has_counters,
+                    has_exponential=self.has_exponential,
                 ),
             )
         return self.kept[1]
 
 
 def describing(
-    rows: Int64Array, table: RowTable, rings: Rings, senders: SenderTable, since: int
+    rows: Int64Array,
+    table: RowTable,
+    rings: Rings,
+    senders: SenderTable,
+    since: int,
+    *,
+    exponential_names: AbstractSet[str],
 ) -> Sliced[Matched]:
     """Return labels and senders of those of `rows` that are the same still since `since` (`Rings.same`)."""
     labels: list[Labels] = []
@@ -76,6 +85,8 @@ def describing(
         sender_names=tuple([senders.at(number).name for number in numbers.tolist()]),
         sender_index=index,
         has_counters=bool(table.is_counter[rows].any()),
+        has_exponential=bool(exponential_names)
+        and any(name_in(one) in exponential_names for one in labels),
     )
 
 
@@ -127,6 +138,7 @@ def reading(
         senders=asked,
         refused_at_ms=refused_at_ms,
         has_counters=matched.has_counters,
+        has_exponential=matched.has_exponential,
     )
     keep = live.take(matched.sender_index)
     keep |= samples.counts > 0
@@ -172,4 +184,5 @@ def _only(selection: Selection, keep: BoolArray, matched: Matched) -> Sliced[Sel
         ),
         refused_at_ms=selection.refused_at_ms,
         has_counters=selection.has_counters,
+        has_exponential=selection.has_exponential,
     )

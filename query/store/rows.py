@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from query.labels import METRIC_NAME, Labels
+from query.labels import Labels, name_in
 from query.queryable import NO_TIME, BoolArray, Int64Array
 from query.store.ring import Rings
 from query.store.senders import Sender
@@ -37,7 +37,7 @@ class Series:
     @property
     def name(self) -> str:
         """The metric name."""
-        return next((value for name, value in self.labels if name == METRIC_NAME), "")
+        return name_in(self.labels)
 
 
 class RowTable:

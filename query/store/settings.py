@@ -1,9 +1,15 @@
-"""What a store is told and what it tells: settings, counters, notices."""
+"""What a store is told and what it tells: settings, limits, counters, notices."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+
+MAX_LABEL_CHARACTERS = 8_192
+"""Names and values of one series; OpenCensus allows values of 255 characters."""
+EVICTED_AT_ONCE = 256
+FORGOTTEN_AT_ONCE = 1_000
+"""Series that one `advance` forgets: about 4 ms."""
 
 COUNTERS = {
     "stored": "samples stored",
@@ -13,6 +19,10 @@ COUNTERS = {
     "forgotten": "samples refused: their series had been forgotten, the caller did not ask again",
     "overwritten": "samples lost: younger than the retention, but the largest ring was full",
     "zeros": "zeros put where a counter is known to have been 0",
+    "overlaps": "deltas added that begin before the one before them ends",
+    "pauses": "totals put again where a delta begins later than the one before it ended",
+    "negative_deltas": "negative deltas added to a counter: a reset to whoever reads it",
+    "bad_deltas": "deltas refused: NaN or infinite, which a total would stay for ever",
     "dips": "counter values held: they dropped by rounding only",
     "held_sums": "sums held: they dropped and their counts did not",
     "shifted_senders": "times that a sender's clock correction changed",

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from query.labels import METRIC_NAME, Labels, Matcher
+from query.labels import Labels, Matcher, name_in
 from query.queryable import NO_TIME, Selection
 from query.slices import Sliced, whole
 from query.store.collection import Collection
@@ -26,18 +26,22 @@ from query.store.senders import (
     Sender,
     SenderTable,
 )
-from query.store.settings import COUNTERS, NOTICES, Notify, StoreSettings
-from query.store.table import MAX_TIME_MS, times_array
+from query.store.settings import (
+    COUNTERS,
+    EVICTED_AT_ONCE,
+    FORGOTTEN_AT_ONCE,
+    MAX_LABEL_CHARACTERS,
+    NOTICES,
+    Notify,
+    StoreSettings,
+)
+from query.store.telling import Refusals
+from query.store.times import MAX_TIME_MS, int64_times, known_starts
+from query.store.totals import Part
 
 __all__ = ["COUNTERS", "NOTICES", "Series", "Store", "StoreSettings"]
 
-MAX_LABEL_CHARACTERS = 8_192
-"""Names and values of one series; OpenCensus allows values of 255 characters."""
 ONE_SOURCE = "series of one sender with equal labels"
-EVICTED_AT_ONCE = 256
-FORGOTTEN_AT_ONCE = 1_000
-"""Series that one `advance` forgets: about 4 ms."""
-REFUSALS_TOLD_EVERY_MS = 60_000
 
 
 class Store:
@@ -50,7 +54,7 @@ class Store:
         self._empty()
         self._all_live = False
         """Whether the last search for series of ended senders found none, and no sender has ended since."""
-        self._told_ms: dict[str, int] = {}
+        self._refusals = Refusals(notify)
 
     def sender_opened(self, sender: str, at_ms: int, *, report_interval_ms: int) -> None:
         """Count a stream of `sender`; its default report interval is its protocol's."""
@@ -98,7 +102,7 @@ class Store:
             self.counters["refused_names"] += len(refused)
             limit = self._settings.max_known_names
             name = refused[0][:MAX_NAME_LENGTH]
-            self._warn("metric_name_refused", at_ms, {"metric": name, "limit": limit})
+            self._refusals.tell("metric_name_refused", at_ms, {"metric": name, "limit": limit})
 
     def series(
         self,
@@ -122,11 +126,10 @@ class Store:
         series = self._collection.get(sender, labels)
         if series is None:
             known = self._senders.get(sender)
-            if (
-                known is None
-            ):  # max_senders refused it, and what it knows is missing in every answer
+            if known is None:
+                # max_senders refused it, and what it knows is missing in every answer.
                 until_ms = at_ms + int(MISSED_INTERVALS * DEFAULT_REPORT_INTERVAL_MS)
-                self._names.refuse(_metric_name(labels), until_ms)
+                self._names.refuse(name_in(labels), until_ms)
                 return None
             if not self._admit(known, labels, at_ms):
                 return None
@@ -134,7 +137,7 @@ class Store:
                 known, labels, start_ms=start_ms, is_counter=is_counter
             )
         elif source and series.source and series.source != source:
-            self._refuse(series.sender, _metric_name(labels), at_ms, 1, ONE_SOURCE)
+            self._refuse(series.sender, name_in(labels), at_ms, 1, ONE_SOURCE)
             return None
         elif start_ms != NO_TIME:
             self._collection.restart(series, start_ms)
@@ -151,31 +154,53 @@ class Store:
         times_ms: Sequence[int],
         values: Sequence[float],
         *,
+        starts_ms: Sequence[int] | None = None,
         correct_clock: bool = True,
     ) -> int:
         """Store one message's samples; return how many were stored.
 
-        Without `correct_clock` times are taken as they are (promql.md 6.3).
+        With `starts_ms` the values are deltas, each counted from its start, 0 where unknown, to its time: what is stored
+        is their running total (otlp.md 3.2). Without `correct_clock` times are taken as they are (promql.md 6.3).
         """
         known = self._senders.get(sender)
         if known is None or not series:
             return 0
         rows = [one.row for one in series]
-        times, numbers = times_array(times_ms), np.array(values, dtype=np.float64)
+        times, numbers = int64_times(times_ms), np.array(values, dtype=np.float64)
         if not correct_clock:
             known.trust_clock(times)
         elif known.observe_clock(times, at_ms):
             self._tell_shift(known)
+        starts = None if starts_ms is None else known_starts(starts_ms, known.clock_offset_ms)
         if known.clock_offset_ms:
             times += known.clock_offset_ms
         self._senders.known_until_ms[known.number] = known.known_until_ms
         # What a filter leaves is mostly one series: arrays of one element cost more than what is in them.
-        if len(rows) == 1 and self._intake.append_one(at_ms, rows[0], int(times[0]), values[0]):
-            stored = 1
-        else:
-            stored = self._intake.append(known, at_ms, rows, times, numbers)
+        is_one = len(rows) == 1 and starts is None
+        stored = 1
+        if not (is_one and self._intake.append_one(at_ms, rows[0], int(times[0]), values[0])):
+            part = Part(np.array(rows, dtype=np.int64), times, numbers, starts)
+            stored = self._intake.append(known, at_ms, part)
         self.counters["stored"] += stored
         return stored
+
+    def restart(self, series: Series, start_ms: int) -> None:
+        """Note the start time of the next sample of a series, as `series` does."""
+        if series.alive and 0 < start_ms < MAX_TIME_MS:
+            self._collection.restart(series, start_ms)
+
+    def forget(self, series: Sequence[Series]) -> None:
+        """Forget series with all their samples, those that are alive."""
+        self._collection.remove([one for one in series if one.alive])
+
+    def continue_from(self, series: Series, other: Series, *, as_zero: bool = False) -> None:
+        """Give `series`, if it has none, the samples of `other`, which it was the same as; or zeros at their times."""
+        if series.alive and other.alive:
+            self._collection.copy(other, series, as_zero=as_zero)
+
+    def note_exponential(self, name: str) -> None:
+        """Note that series of this name, yet to come, are the buckets of exponential histograms."""
+        self._names.note_exponential(name)
 
     def select(
         self,
@@ -324,12 +349,12 @@ class Store:
         if sender is None:
             self.counters["refused_senders"] += 1
             limit = self._settings.max_senders
-            self._warn("sender_refused", at_ms, {"sender": name, "limit": limit})
+            self._refusals.tell("sender_refused", at_ms, {"sender": name, "limit": limit})
         return sender
 
     def _admit(self, sender: Sender, labels: Labels, at_ms: int) -> bool:
         """Return whether there is room for another series; those of ended senders make it (DESIGN 5)."""
-        name = _metric_name(labels)
+        name = name_in(labels)
         limit, setting = MAX_LABEL_CHARACTERS, "characters of all labels together"
         if sum([len(key) + len(value) for key, value in labels]) <= limit:
             limit, setting = self._settings.max_series_per_metric, "max_series_per_metric"
@@ -346,7 +371,9 @@ class Store:
         self._names.refuse(name, max(at_ms, sender.deadline_ms))
         sender.lapse(name[:MAX_NAME_LENGTH])
         name = name[:MAX_NAME_LENGTH]
-        self._warn("series_refused", at_ms, {"metric": name, "limit": limit, "setting": setting})
+        self._refusals.tell(
+            "series_refused", at_ms, {"metric": name, "limit": limit, "setting": setting}
+        )
 
     def _make_room(self) -> bool:
         if self._all_live:
@@ -361,10 +388,8 @@ class Store:
         self.counters["shifted_senders"] += 1
         if not sender.shift_told:
             sender.shift_told = True
-            self._notify(
-                "sender_clock_shifted",
-                {"sender": sender.name, "offset_ms": sender.clock_offset_ms},
-            )
+            fields = {"sender": sender.name, "offset_ms": sender.clock_offset_ms}
+            self._notify("sender_clock_shifted", fields)
 
     def _tell_apart(self, sender: Sender) -> None:
         told = self._collection.tell_apart(sender)
@@ -375,13 +400,3 @@ class Store:
                 "labels_shared_by_live_senders",
                 {"label_sets": len(told), "labels": dict(labels), "senders": senders},
             )
-
-    def _warn(self, event: str, at_ms: int, fields: dict[str, object]) -> None:
-        """Tell of a refusal, if the last one of its kind was told a while ago."""
-        if at_ms - self._told_ms.get(event, NO_TIME) >= REFUSALS_TOLD_EVERY_MS:
-            self._told_ms[event] = at_ms
-            self._notify(event, fields)
-
-
-def _metric_name(labels: Labels) -> str:
-    return next((value for key, value in labels if key == METRIC_NAME), "")

@@ -1,18 +1,13 @@
-"""Arrays: of rows, of the samples of many rows side by side, of times."""
+"""Arrays that grow: of rows, and of the samples of many rows side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from query.queryable import Int64Array
 from query.slices import Sliced
-
-MAX_TIME_MS = 2**62
-"""Later start times are no times."""
 
 ScalarT = TypeVar("ScalarT", bound=np.generic)
 
@@ -50,11 +45,3 @@ def resized(array: npt.NDArray[ScalarT], length: int) -> npt.NDArray[ScalarT]:
     grown = np.empty(max(length, 2 * len(array)), dtype=array.dtype)
     grown[: len(array)] = array
     return grown
-
-
-def times_array(times_ms: Sequence[int]) -> Int64Array:
-    """Return times as an array; those that do not fit are as far away as can be."""
-    try:
-        return np.array(times_ms, dtype=np.int64)
-    except OverflowError:
-        return np.array([max(-MAX_TIME_MS, min(time, MAX_TIME_MS)) for time in times_ms], np.int64)

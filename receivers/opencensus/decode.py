@@ -177,6 +177,10 @@ class WireMetric(Metric):
         """The metric itself until `data_points` was read."""
         return self if self._data_points is None else None
 
+    def point_count(self) -> int:
+        """Return how many data points there are: on the wire, one for each time series."""
+        return len(self._message.timeseries) if self.encoded else super().point_count()
+
     def rows(self) -> Sequence[EncodedRow]:
         """Return each good point, in wire order."""
         # Most metrics of daprd have no series: what they cost here is a good part of a report.

@@ -102,6 +102,10 @@ class Rows:
         self.times_ms.append(time_ms)
         self.values.append(value)
 
+    def point_count(self) -> int:
+        """Return how many samples there are."""
+        return len(self.series)
+
     def decode(self) -> list[DataPoint]:
         """Return all data points."""
         return [

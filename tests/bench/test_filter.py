@@ -17,10 +17,10 @@ from receivers.model import (
     Scope,
     ScopeMetrics,
 )
-from tests.daemon.processors.filter.payloads import SENDER
 from tests.daemon.processors.filter.run import build
 from tests.daemon.processors.test_filter import FILTER, RECEIVED
 from tests.support.consumers import NopConsumer
+from tests.support.payloads import SENDER
 
 REPORTS = 1_000
 HEADERS = [MetricHeader(name=f"m{number}", type=MetricType.SUM) for number in range(78)]

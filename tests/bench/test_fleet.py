@@ -41,7 +41,7 @@ def _pace(loads: list[Load], duration_s: float) -> float:
 
 @pytest.mark.parametrize(
     ("name", "number", "most_mib", "most_cpu"),
-    [("filtered", 1_000, 230, 8), ("stored", 1_000, None, None), ("filtered", 5_000, 1_000, None)],
+    [("filtered", 1_000, 219, 8), ("stored", 1_000, None, None), ("filtered", 5_000, 1_000, None)],
     ids=["1000", "1000-stored", "5000"],
 )
 def test_connected(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from daemon.check import load_checked
@@ -116,3 +118,9 @@ def test_windows_of_named_queries(retention: str, expected: list[str]) -> None:
 def test_the_built_in_configuration_is_good() -> None:
     """What runs without a file has no mistake."""
     assert load_checked(None, {}).warnings == ()
+
+
+def test_every_processor() -> None:
+    """A file with every action and operation of every processor can be built."""
+    path = Path(__file__).parents[1] / "config" / "processors.good.yaml"
+    assert load_checked(path, {}).warnings == ()

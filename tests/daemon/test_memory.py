@@ -80,3 +80,16 @@ print("rich.traceback" in sys.modules, _SSL_CONTEXT_VERIFIED.get_ca_certs(), os.
 """
     said = subprocess.check_output([sys.executable, "-c", program], text=True)
     assert said == "False [] True\n"
+
+
+def test_left_out_before_anything_else() -> None:
+    """What `tallyd run` leaves out has not come in while the configuration was checked."""
+    program = """
+import asyncio, sys
+from daemon.cli import main
+asyncio.run = lambda running: running.close()
+main(["run"])
+print(sys.modules["rich"])
+"""
+    said = subprocess.check_output([sys.executable, "-c", program], text=True)
+    assert said == "None\n"

@@ -28,6 +28,24 @@ from query.syntax import (
     VectorSelector,
 )
 from query.values import ValueType
+from receivers.model import (
+    AnyValue,
+    DataPoint,
+    ExponentialBuckets,
+    ExponentialHistogramDataPoint,
+    HistogramDataPoint,
+    Metric,
+    MetricHeader,
+    MetricType,
+    NumberDataPoint,
+    QuantileValue,
+    Resource,
+    ResourceMetrics,
+    Scope,
+    ScopeMetrics,
+    SummaryDataPoint,
+    Temporality,
+)
 
 # -- promql ----------------------------------------------------------------------------------------
 
@@ -227,3 +245,124 @@ def expressions(levels: int = 3) -> st.SearchStrategy[Expr]:
     for _ in range(levels):
         scalars, vectors = _grown(scalars, vectors)
     return st.one_of(scalars, vectors, _strings, _ranges)
+
+
+# -- metrics ---------------------------------------------------------------------------------------
+
+_values = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-(2**63), 2**63 - 1),
+        st.floats(),
+        st.binary(max_size=4),
+        _texts,
+        st.sampled_from(["a", "b", "5", "1.5", "true", "nil", "0x01", " a b "]),
+    ),
+    lambda below: st.one_of(
+        st.lists(below, max_size=2), st.dictionaries(_texts.filter(len), below, max_size=2)
+    ),
+    max_leaves=3,
+)
+attributes: st.SearchStrategy[dict[str, AnyValue]] = st.dictionaries(
+    st.sampled_from(["a", "b", "k", "host", "é x", "$1"]), _values, max_size=3
+)
+"""Attributes of every kind, under few keys."""
+
+_optional_doubles = st.one_of(st.none(), st.floats())
+_moments = st.sampled_from([0, 1_700_000_000, 1_700_000_000_500_000_000, 1_700_000_060_000_000_001])
+_counts = st.integers(0, 2**40)
+_count_lists = st.lists(_counts, max_size=3)
+_buckets = st.builds(ExponentialBuckets, offset=st.integers(-50, 50), bucket_counts=_count_lists)
+_of_points = {
+    "attributes": attributes,
+    "time_unix_nano": _moments,
+    "start_time_unix_nano": _moments,
+    "flags": st.integers(0, 1),
+}
+_number_points = st.builds(
+    NumberDataPoint,
+    value=st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1), st.floats()),
+    **_of_points,
+)
+_histogram_points = st.builds(
+    HistogramDataPoint,
+    count=_counts,
+    sum=_optional_doubles,
+    min=_optional_doubles,
+    max=_optional_doubles,
+    explicit_bounds=st.lists(st.floats(), max_size=2),
+    bucket_counts=_count_lists,
+    **_of_points,
+)
+
+
+@st.composite
+def _exponential_points(draw: st.DrawFn) -> ExponentialHistogramDataPoint:
+    point = draw(
+        st.builds(
+            ExponentialHistogramDataPoint,
+            scale=st.integers(-10, 20),
+            zero_count=_counts,
+            zero_threshold=st.floats(0, 1e300),
+            positive=_buckets,
+            negative=_buckets,
+            sum=_optional_doubles,
+            min=_optional_doubles,
+            max=_optional_doubles,
+            **_of_points,
+        )
+    )
+    counts = point.positive.bucket_counts + point.negative.bucket_counts
+    point.count = point.zero_count + sum(counts)
+    return point
+
+
+_summary_points = st.builds(
+    SummaryDataPoint,
+    count=_counts,
+    sum=st.floats(),
+    quantile_values=st.lists(st.builds(QuantileValue, st.floats(0, 1), st.floats()), max_size=2),
+    **_of_points,
+)
+_points: dict[MetricType, st.SearchStrategy[DataPoint]] = {
+    MetricType.GAUGE: _number_points,
+    MetricType.SUM: _number_points,
+    MetricType.HISTOGRAM: _histogram_points,
+    MetricType.EXPONENTIAL_HISTOGRAM: _exponential_points(),
+    MetricType.SUMMARY: _summary_points,
+}
+_of_time = {MetricType.SUM, MetricType.HISTOGRAM, MetricType.EXPONENTIAL_HISTOGRAM}
+
+
+@st.composite
+def metrics(draw: st.DrawFn) -> Metric:
+    """Metrics of every kind under few names, with points no sender would send too."""
+    kind = draw(st.sampled_from(MetricType))
+    header = MetricHeader(
+        name=draw(st.sampled_from(["m1", "m2", "sys.cpu", "a b", ""])),
+        unit=draw(st.sampled_from(["", "s", 'a "b"'])),
+        type=kind,
+        temporality=draw(st.sampled_from(Temporality)) if kind in _of_time else Temporality(0),
+        is_monotonic=kind is MetricType.SUM and draw(st.booleans()),
+    )
+    points = draw(st.lists(_points[kind], max_size=3)) if kind in _points else []
+    return Metric(header, data_points=points)
+
+
+_scopes = st.builds(
+    Scope,
+    name=st.sampled_from(["", "sc", "a b"]),
+    version=st.sampled_from(["", "1.2"]),
+    attributes=attributes,
+)
+payloads = st.lists(
+    st.builds(
+        ResourceMetrics,
+        st.builds(Resource, attributes=attributes),
+        st.lists(st.builds(ScopeMetrics, _scopes, st.lists(metrics(), max_size=3)), max_size=2),
+    ),
+    min_size=1,
+    max_size=2,
+)
+"""What one message holds."""

@@ -31,13 +31,6 @@ from tests.daemon.config.support import problems
             ),
         ),
         (
-            "processors: {batch: }",
-            (
-                "1:14: processors.batch: tallyd has no processor 'batch'; it has: filter; "
-                "remove it: the windows take every message at once"
-            ),
-        ),
-        (
             "extensions: {'health_check/': }",
             "1:14: extensions.health_check/: expected type or type/name, got 'health_check/'",
         ),

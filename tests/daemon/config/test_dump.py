@@ -40,4 +40,6 @@ def test_as_users_write() -> None:
         "max_senders": 20_000,
         "max_known_names": 10_000,
         "histogram_buckets": False,
+        "resource_labels": ["host.name", "service.instance.id", "k8s.pod.name"],
+        "add_metric_suffixes": False,
     }

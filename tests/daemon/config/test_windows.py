@@ -21,6 +21,10 @@ from tests.daemon.config.support import problems
         ("{histogram_buckets: auto}", WindowsConfig(histogram_buckets=HistogramBuckets.AUTO)),
         ("{histogram_buckets: true}", WindowsConfig(histogram_buckets=HistogramBuckets.ALWAYS)),
         ("{histogram_buckets: false}", WindowsConfig(histogram_buckets=HistogramBuckets.NEVER)),
+        ("{resource_labels: []}", WindowsConfig(resource_labels=())),
+        ("{resource_labels: ['*']}", WindowsConfig(resource_labels=("*",))),
+        ("{resource_labels: [service.name]}", WindowsConfig(resource_labels=("service.name",))),
+        ("{add_metric_suffixes: true}", WindowsConfig(add_metric_suffixes=True)),
     ],
 )
 def test_good(text: str, expected: WindowsConfig) -> None:
@@ -37,6 +41,14 @@ def test_good(text: str, expected: WindowsConfig) -> None:
         (
             "histogram_buckets: 'true'",
             "histogram_buckets: expected auto, true or false, got 'true'",
+        ),
+        (
+            "resource_labels: service.name",
+            "resource_labels: expected a list of attribute names, or ['*'] for all, got 'service.name'",
+        ),
+        (
+            "resource_labels: [5]",
+            "resource_labels: expected a list of attribute names, or ['*'] for all, got a list",
         ),
         ("retention: -1s", "retention: expected a duration such as 1m30s, got '-1s'"),
     ],

@@ -386,3 +386,21 @@ def test_bad_condition(say: Any, tmp_path: Path) -> None:
     code, out, err = say("--config", str(path))
     assert (code, out) == (2, "")
     assert err.splitlines()[-1].startswith(f"{path}:1:")
+
+
+def test_processors_that_change_metrics(document: Any, tmp_path: Path) -> None:
+    """A metric that comes through under another name, of another resource, is kept; what a transform takes out is not."""
+    path = tmp_path / "changed.yaml"
+    path.write_text("""
+processors:
+  resource: {attributes: [{key: env, value: dev, action: insert}]}
+  filter: {metrics: {metric: ['name == "runtime/component/loaded"']}}
+  metricstransform:
+    transforms:
+      - {include: runtime/service_invocation/req_recv_total, action: update, new_name: calls}
+service: {pipelines: {metrics: {processors: [resource, filter, metricstransform]}}}
+""")
+    metrics = document("--session", "three-callers", "--config", str(path))["metrics"]
+    kept = {metric["name"]: metric["kept"] for metric in metrics}
+    assert kept["runtime/service_invocation/req_recv_total"]
+    assert not kept["runtime/component/loaded"]

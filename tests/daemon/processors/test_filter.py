@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from receivers.consumer import Batch
 from receivers.model import (
     Attributes,
     Metric,
@@ -14,9 +15,10 @@ from receivers.model import (
     Scope,
     ScopeMetrics,
 )
-from tests.daemon.processors.filter.payloads import batch, written
+from tests.daemon.processors.filter.payloads import names
 from tests.daemon.processors.filter.run import build
 from tests.support.consumers import SinkConsumer
+from tests.support.payloads import SENDER
 
 FILTER = """
 error_mode: ignore
@@ -50,5 +52,6 @@ def test_the_walk_through(attributes: Attributes, expected: str) -> None:
     sink = SinkConsumer()
     metrics = [Metric(MetricHeader(name=name, type=MetricType.SUM)) for name in (RECEIVED, "other")]
     scope_metrics = ScopeMetrics(Scope(attributes=attributes), metrics)
-    build(FILTER, sink).consume(batch(ResourceMetrics(Resource(), [scope_metrics])))
-    assert [written(taken) for taken in sink.batches] == [expected]
+    batch = Batch(SENDER, 0, [ResourceMetrics(Resource(), [scope_metrics])])
+    build(FILTER, sink).consume(batch)
+    assert [names(taken) for taken in sink.batches] == [expected]

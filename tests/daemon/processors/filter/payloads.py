@@ -2,97 +2,35 @@
 
 from __future__ import annotations
 
-from receivers.consumer import Batch, Sender
-from receivers.model import (
-    AnyValue,
-    DataPoint,
-    HistogramDataPoint,
-    Metric,
-    MetricHeader,
-    MetricType,
-    NumberDataPoint,
-    Resource,
-    ResourceMetrics,
-    Scope,
-    ScopeMetrics,
-)
+from receivers.consumer import Batch
+from receivers.model import ResourceMetrics
+from tests.support.payloads import batch
 
-SENDER = Sender("test", "one")
-
-
-def point(value: int, **attributes: AnyValue) -> NumberDataPoint:
-    return NumberDataPoint(value=value, attributes=attributes)
-
-
-def metric(name: str, kind: MetricType, *points: DataPoint) -> Metric:
-    return Metric(MetricHeader(name=name, type=kind), data_points=points)
-
-
-def batch(*resource_metrics: ResourceMetrics) -> Batch:
-    return Batch(SENDER, 1_700_000_000_000, list(resource_metrics))
-
-
-def of_resource(attributes: dict[str, AnyValue], *scopes: ScopeMetrics) -> ResourceMetrics:
-    return ResourceMetrics(Resource(attributes=attributes), list(scopes))
-
-
-def of_scope(name: str, app: str, *metrics: Metric) -> ScopeMetrics:
-    return ScopeMetrics(Scope(name=name, attributes={"app": app}), list(metrics))
+BIG = """
+R{host=a}
+S sc{app=x} gauge m1 [1{k=a}, 2{k=b}] csum m2 [3{k=a}] none m3 [] gauge m4 []
+S sc2{app=y} gauge m5 [5{k=b}]
+;; R{host=b} S sc{app=z} gauge m1 [9{k=z}] S emptyscope{app=""}
+;; R{host=c}
+"""
+MB = """
+R{host=a,n=5,d=1.0,l=[x]} gauge m1 [1{k=a}, 2{k=b}] csum xm1 [3{k=a,i=5}] none m3 [] gauge m4 []
+;; R{host=b} gauge m1 [9{k=z}] chist h [h(1;1;;){k=v}]
+;; R{} gauge m9 [9]
+"""
 
 
 def big() -> Batch:
     """Return the payload BIG."""
-    return batch(
-        of_resource(
-            {"host": "a"},
-            of_scope(
-                "sc",
-                "x",
-                metric("m1", MetricType.GAUGE, point(1, k="a"), point(2, k="b")),
-                metric("m2", MetricType.SUM, point(3, k="a")),
-                metric("m3", MetricType.NONE),
-                metric("m4", MetricType.GAUGE),
-            ),
-            of_scope("sc2", "y", metric("m5", MetricType.GAUGE, point(5, k="b"))),
-        ),
-        of_resource(
-            {"host": "b"},
-            of_scope("sc", "z", metric("m1", MetricType.GAUGE, point(9, k="z"))),
-            of_scope("emptyscope", ""),
-        ),
-        of_resource({"host": "c"}),
-    )
+    return batch(BIG)
 
 
 def legacy() -> Batch:
     """Return the payload MB."""
-    histogram = HistogramDataPoint(attributes={"k": "v"}, count=1, sum=1.0)
-    return batch(
-        of_resource(
-            {"host": "a", "n": 5, "d": 1.0, "l": ["x"]},
-            of_scope(
-                "",
-                "",
-                metric("m1", MetricType.GAUGE, point(1, k="a"), point(2, k="b")),
-                metric("xm1", MetricType.SUM, point(3, k="a", i=5)),
-                metric("m3", MetricType.NONE),
-                metric("m4", MetricType.GAUGE),
-            ),
-        ),
-        of_resource(
-            {"host": "b"},
-            of_scope(
-                "",
-                "",
-                metric("m1", MetricType.GAUGE, point(9, k="z")),
-                metric("h", MetricType.HISTOGRAM, histogram),
-            ),
-        ),
-        of_resource({}, of_scope("", "", metric("m9", MetricType.GAUGE, point(9)))),
-    )
+    return batch(MB)
 
 
-def written(taken: Batch) -> str:
+def names(taken: Batch) -> str:
     """Return a batch as `R{S{metric:points ...}}`."""
     return " ".join(f"R{{{_scopes(item)}}}" for item in taken.resource_metrics)
 

@@ -15,7 +15,7 @@ from daemon.config.validation import validate
 from daemon.processors.filter import Filter, build_filter
 from receivers.consumer import Batch, Consumer
 from receivers.errors import PermanentError
-from tests.daemon.processors.filter.payloads import written
+from tests.daemon.processors.filter.payloads import names
 from tests.support.consumers import SinkConsumer
 
 
@@ -63,6 +63,6 @@ def run(configuration: str, batch: Batch) -> Outcome:
             component.consume(batch)
         except PermanentError as refused:
             error = str(refused)
-    left = written(sink.batches[0]) if sink.batches else "nothing"
+    left = names(sink.batches[0]) if sink.batches else "nothing"
     logged = [(line["log_level"], line["event"]) for line in logs]
     return Outcome(left, error, counted, logged)

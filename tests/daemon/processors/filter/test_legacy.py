@@ -7,10 +7,11 @@ import math
 import pytest
 
 from daemon.config.errors import ConfigError
-from receivers.model import AnyValue, MetricType
-from tests.daemon.processors.filter.payloads import batch, legacy, metric, of_resource, of_scope
+from receivers.model import AnyValue, Resource
+from tests.daemon.processors.filter.payloads import legacy
 from tests.daemon.processors.filter.run import build, run
 from tests.support.consumers import NopConsumer
+from tests.support.payloads import batch
 
 ALL = "R{S{m1:2 xm1:1 m3:0 m4:0}} R{S{m1:1 h:1}} R{S{m9:1}}"
 
@@ -102,7 +103,8 @@ def test_what_is_left(configuration: str, expected: str) -> None:
 def test_attribute_values(match_type: str, wanted: str, actual: AnyValue, matches: bool) -> None:
     """Strict wants type and value, regexp searches the text of a scalar."""
     configuration = f"metrics: {{include: {{match_type: {match_type}, resource_attributes: [{{key: k, value: {wanted}}}]}}}}"
-    payload = batch(of_resource({"k": actual}, of_scope("", "", metric("m", MetricType.GAUGE))))
+    payload = batch("gauge m []")
+    payload.resource_metrics[0].resource = Resource(attributes={"k": actual})
     assert (run(configuration, payload).left != "nothing") == matches
 
 

@@ -26,9 +26,9 @@ from receivers.model import (
     Scope,
     ScopeMetrics,
 )
-from tests.daemon.processors.filter.payloads import SENDER
 from tests.daemon.processors.filter.run import build
 from tests.support.consumers import NopConsumer, SinkConsumer
+from tests.support.payloads import SENDER
 
 WALK_THROUGH = """
 metrics:

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-import daemon.exporters.windows as module
+import daemon.exporters.windows.consumer as module
 from daemon.config.windows import HistogramBuckets
-from daemon.exporters.windows import Windows, build_labels, format_bound
+from daemon.exporters.windows import Windows
+from daemon.exporters.windows.labels import build_labels, format_bound
 from query.labels import METRIC_NAME, MatchOp
 from query.regex import build_matcher
 from query.store.store import Store, StoreSettings
@@ -217,7 +218,7 @@ def test_who_waits_for_samples_hears_the_names() -> None:
     [
         pytest.param(MetricHeader(name="x"), id="no data"),
         pytest.param(
-            MetricHeader(name="x", type=MetricType.SUM, temporality=Temporality.DELTA), id="delta"
+            MetricHeader(name="x", type=MetricType.SUM), id="sum of unspecified temporality"
         ),
         pytest.param(MetricHeader(name="x", type=MetricType.HISTOGRAM), id="unspecified"),
     ],

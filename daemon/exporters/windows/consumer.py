@@ -1,0 +1,231 @@
+"""The exporter `windows`: batches into a store, comings and goings of senders too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+
+from daemon.config.windows import DEFAULT_RESOURCE_LABELS, HistogramBuckets
+from daemon.exporters.windows.buckets import Buckets
+from daemon.exporters.windows.memo import (
+    BUCKET_SUFFIX,
+    MetricMemo,
+    Pair,
+    describe,
+    has_no_temporality,
+)
+from daemon.exporters.windows.message import NANOS_PER_MS, Message, Target
+from daemon.exporters.windows.points import Points
+from query.store.store import Store
+from receivers.consumer import Batch, Count, Sender
+from receivers.model import (
+    NO_RECORDED_VALUE,
+    EncodedDeltaPoints,
+    EncodedPoints,
+    Metric,
+    MetricHeader,
+    MetricType,
+    Resource,
+)
+
+REPORT_INTERVAL_MS: Mapping[str, int] = {"opencensus": 20_000}
+"""Time between reports before two gaps were seen (keda.md 6.3.5), by receiver type."""
+DEFAULT_REPORT_INTERVAL_MS = 60_000
+"""What the OpenTelemetry SDKs have."""
+TRUSTED_CLOCKS = frozenset({"prometheusremotewrite"})
+"""Receivers whose times are taken as they are: a writer may catch up on hours (promql.md 6.3)."""
+SUFFIXED = frozenset({"otlp"})
+"""Receivers whose names `add_metric_suffixes` is about: Dapr's triggers name metrics as they are, writers' are final."""
+
+MAX_SENDER_MEMOS = 20_000
+MAX_ROWS_PER_METRIC = 200_000
+MAX_MEMOS = 1_000_000
+"""Metrics and series remembered of all senders together; each takes about 300 bytes."""
+MAX_HEADER_CHARACTERS = 16_384
+"""Of name and description; larger ones are looked at anew in each report."""
+MAX_FAMILIES = 10_000
+
+_SenderMemo = dict[tuple[Resource, MetricHeader], MetricMemo | None]
+
+
+class Windows:
+    """Consumer and Presence in front of a store; runs on the event loop only."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        buckets: HistogramBuckets = HistogramBuckets.AUTO,
+        add_metric_suffixes: bool = False,
+        resource_labels: Sequence[str] = DEFAULT_RESOURCE_LABELS,
+        count: Count,
+        on_append: Callable[[AbstractSet[str]], None],
+    ) -> None:
+        self._store = store
+        self._buckets = Buckets(buckets)
+        self._points = Points(self._buckets, count)
+        self._add_metric_suffixes = add_metric_suffixes
+        self._resource_labels = tuple(resource_labels)
+        self._count = count
+        self._on_append = on_append
+        self._memos: dict[Sender, _SenderMemo] = {}
+        self.remembered = 0
+        """Metrics and series in all memos."""
+        self.families: dict[str, MetricHeader] = {}
+        """What senders tell of metrics, by name as stored; of metrics that tell nothing there is nothing."""
+        self.reports = 0
+        """Messages with metrics that arrived, whatever a filter made of them."""
+
+    def opened(self, sender: Sender, at_ms: int) -> None:
+        """Tell the store that a stream of `sender` has begun."""
+        interval_ms = REPORT_INTERVAL_MS.get(sender.protocol, DEFAULT_REPORT_INTERVAL_MS)
+        self._store.sender_opened(str(sender), at_ms, report_interval_ms=interval_ms)
+
+    def reported(self, sender: Sender, at_ms: int) -> None:
+        """Tell the store that a report of `sender` has arrived."""
+        self.reports += 1
+        self._store.sender_reported(str(sender), at_ms)
+
+    def closed(self, sender: Sender, at_ms: int) -> None:
+        """Tell the store that a stream of `sender` has ended."""
+        self._store.sender_closed(str(sender), at_ms)
+        memo = self._memos.pop(sender, {})
+        self.remembered -= sum(known.size if known else 1 for known in memo.values())
+
+    def asked(self, name: str) -> None:
+        """Note that a query named this metric: buckets that someone asks for are stored from now on."""
+        self._buckets.asked(name)
+
+    def consume(self, batch: Batch) -> None:
+        """Store every data point of `batch`; bad ones are counted and left out."""
+        if len(self._memos) > MAX_SENDER_MEMOS or self.remembered > MAX_MEMOS:
+            self._memos.clear()
+            self.remembered = 0
+        memo = self._memos.setdefault(batch.sender, {})
+        message = Message(
+            store=self._store,
+            sender=str(batch.sender),
+            at_ms=batch.received_at_ms,
+            resource_labels=self._resource_labels,
+        )
+        add_suffixes = self._add_metric_suffixes and batch.sender.protocol in SUFFIXED
+        for resource_metrics in batch.resource_metrics:
+            resource = resource_metrics.resource
+            for scope_metrics in resource_metrics.scope_metrics:
+                for metric in scope_metrics.metrics:
+                    try:
+                        known = memo[resource, metric.header]
+                    except KeyError:
+                        known = self._describe(memo, resource, metric.header, add_suffixes)
+                    if known is not None:
+                        self._metric(message, known, resource, metric)
+        self._store.metrics_reported(message.sender, message.names, message.at_ms)
+        if message.write(correct_clock=batch.sender.protocol not in TRUSTED_CLOCKS):
+            self._on_append(message.names)
+
+    def _describe(
+        self, memo: _SenderMemo, resource: Resource, header: MetricHeader, add_suffixes: bool
+    ) -> MetricMemo | None:
+        """Return what a metric is in the store, None for what no window can hold; and remember it."""
+        if header.type is MetricType.NONE or not header.name:
+            self._count("metric_without_data", 1)
+        known = None
+        if has_no_temporality(header):
+            self._count("temporality_unspecified", 1)
+        else:
+            known = describe(header, add_suffixes=add_suffixes)
+        if len(header.name) + len(header.description) <= MAX_HEADER_CHARACTERS:
+            memo[resource, header] = known
+            self.remembered += 1
+        tells = header.description or header.unit or header.type is not MetricType.GAUGE
+        if known and tells and (known.name in self.families or len(self.families) < MAX_FAMILIES):
+            self.families[known.name] = header
+        return known
+
+    def _metric(
+        self, message: Message, known: MetricMemo, resource: Resource, metric: Metric
+    ) -> None:
+        message.names.update(known.names)
+        wants_buckets = known.has_buckets and self._buckets.wanted(known.name)
+        if wants_buckets:
+            message.names.add(known.name + BUCKET_SUFFIX)
+        if known.is_empty:
+            return
+        encoded = metric.encoded
+        if encoded is None or wants_buckets or known.has_quantiles:
+            target, before = Target(message, known, resource), known.size
+            for point in metric.data_points:
+                self._points.add(target, point)
+            self.remembered += known.size - before
+        elif known.is_delta and isinstance(encoded, EncodedDeltaPoints):
+            self._encoded_deltas(message, known, resource, encoded)
+        else:
+            self._encoded(message, known, resource, encoded)
+
+    def _encoded(
+        self, message: Message, known: MetricMemo, resource: Resource, encoded: EncodedPoints
+    ) -> None:
+        """Read values off the wire; attributes are decoded only for a time series not seen before."""
+        rows, samples = known.rows, message.samples
+        series, times_ms, values = samples.series, samples.times_ms, samples.values
+        for key, time_unix_nano, value, total in encoded.rows():
+            pair = rows.get(key)
+            if pair is None or not pair[0].alive or (pair[1] is not None and not pair[1].alive):
+                target = Target(message, known, resource)
+                pair = self._pair(target, encoded, key, time_unix_nano)
+                if pair is None:
+                    continue
+            time_ms = time_unix_nano // NANOS_PER_MS
+            series.append(pair[0])
+            times_ms.append(time_ms)
+            values.append(value)
+            if total is not None and (second := pair[1]) is not None:
+                series.append(second)
+                times_ms.append(time_ms)
+                values.append(total)
+
+    def _encoded_deltas(
+        self, message: Message, known: MetricMemo, resource: Resource, encoded: EncodedDeltaPoints
+    ) -> None:
+        """Do the same for deltas."""
+        rows, deltas = known.rows, message.deltas
+        series, times_ms, values = deltas.series, deltas.times_ms, deltas.values
+        starts_ms = deltas.starts_ms
+        both = zip(encoded.rows(), encoded.starts_unix_nano(), strict=True)
+        for (key, time_unix_nano, value, total), start_unix_nano in both:
+            pair = rows.get(key)
+            if pair is None or not pair[0].alive or (pair[1] is not None and not pair[1].alive):
+                target = Target(message, known, resource)
+                pair = self._pair(target, encoded, key, time_unix_nano)
+                if pair is None:
+                    continue
+            time_ms, start_ms = time_unix_nano // NANOS_PER_MS, start_unix_nano // NANOS_PER_MS
+            series.append(pair[0])
+            times_ms.append(time_ms)
+            values.append(value)
+            starts_ms.append(start_ms)
+            if (second := pair[1]) is not None:
+                if total is None:  # a total that went on without it would be too small
+                    rows[key] = (pair[0], None)
+                series.append(second)
+                times_ms.append(time_ms)
+                values.append(NO_RECORDED_VALUE if total is None else total)
+                starts_ms.append(start_ms)
+
+    def _pair(
+        self, target: Target, encoded: EncodedPoints, key: Hashable, time_unix_nano: int
+    ) -> Pair | None:
+        """Return the series of a row that is not remembered, and remember them."""
+        rows = target.known.rows
+        attributes, start_unix_nano = encoded.describe(key)
+        if start_unix_nano > time_unix_nano:
+            start_unix_nano = 0
+        pair = target.pair(attributes, start_unix_nano)
+        if pair is None or (pair[1] is None and target.known.is_distribution):
+            return pair  # it is refused anew each time
+        if len(rows) >= MAX_ROWS_PER_METRIC:
+            self.remembered -= len(rows)
+            rows.clear()
+        self.remembered += key not in rows
+        rows[key] = pair
+        return pair

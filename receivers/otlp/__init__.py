@@ -1,0 +1,1 @@
+"""OTLP metrics: protobuf or JSON in, batches out; imports `receivers.consumer`, `model` and `errors` only."""

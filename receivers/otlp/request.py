@@ -1,0 +1,55 @@
+"""What one OTLP request holds, and what of it was rejected (otlp.md 1.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from receivers.consumer import Sender
+from receivers.model import ResourceMetrics
+from receivers.otlp.refusals import EXPLANATIONS, Refusal
+
+MAX_MESSAGE_BYTES = 1024
+"""Of the text that tells the sender why points were rejected."""
+MAX_NAME_CHARACTERS = 200
+"""Of a metric's name in that text."""
+
+
+class Rejections:
+    """The rejected data points of one request; grows while consumers read its metrics."""
+
+    __slots__ = ("_first", "count")
+
+    def __init__(self) -> None:
+        self.count = 0
+        """Data points rejected so far."""
+        self._first: tuple[Refusal, str, int] | None = None
+
+    def add(self, refusal: Refusal, name: str, points: int) -> None:
+        """Note that `points` of the metric `name` were rejected."""
+        if not points:
+            return
+        if self._first is None:
+            self._first = (refusal, name, points)
+        self.count += points
+
+    def message(self) -> str:
+        """Return the first reason with its metric's name and how many more there are; empty if there is none."""
+        if self._first is None:
+            return ""
+        refusal, name, _ = self._first
+        if len(name) > MAX_NAME_CHARACTERS:
+            name = name[:MAX_NAME_CHARACTERS] + "..."
+        text = f'metric "{name}": {EXPLANATIONS[refusal]}'
+        more = f" and {self.count - 1} more" if self.count > 1 else ""
+        room = MAX_MESSAGE_BYTES - len(more)
+        return text.encode(errors="replace")[:room].decode(errors="ignore") + more
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRequest:
+    """A request taken apart by sender; what only its data points tell is found out when they are read."""
+
+    batches: Sequence[tuple[Sender, list[ResourceMetrics]]]
+    """One for each sender, in order of first appearance."""
+    rejections: Rejections
