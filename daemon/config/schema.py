@@ -18,11 +18,13 @@ from daemon.config.opencensus import OpenCensusConfig
 from daemon.config.prometheusremotewrite import PrometheusRemoteWriteConfig
 from daemon.config.service import ServiceConfig
 from daemon.config.snapshot import SnapshotConfig
+from daemon.config.transform import TransformConfig
 from daemon.config.windows import WindowsConfig
 
 ReceiverConfig = OpenCensusConfig | PrometheusRemoteWriteConfig
 ProcessorConfig = (
     FilterConfig
+    | TransformConfig
     | AttributesConfig
     | ResourceConfig
     | MetricsTransformConfig
@@ -41,6 +43,7 @@ COMPONENTS: Mapping[str, Mapping[str, type[ComponentConfig]]] = MappingProxyType
         },
         "processors": {
             "filter": FilterConfig,
+            "transform": TransformConfig,
             "attributes": AttributesConfig,
             "resource": ResourceConfig,
             "metricstransform": MetricsTransformConfig,

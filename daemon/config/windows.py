@@ -39,10 +39,10 @@ def _as_written(buckets: HistogramBuckets) -> str | bool:
     return buckets is HistogramBuckets.ALWAYS
 
 
-def _parse_labels(value: object) -> tuple[str, ...]:
+def _parse_labels(value: object) -> list[str]:
     names = value if isinstance(value, (list, tuple)) else (None,)
     if all(isinstance(one, str) and one for one in names):
-        return tuple(names)
+        return list(names)
     raise rejected(f"expected a list of attribute names, or ['*'] for all, got {shown(value)}")
 
 

@@ -78,7 +78,7 @@ def _metrics(
     listed = [verdict for verdict in verdicts if all_metrics or verdict.series]
     rows = [("", "metric", "type", "series", "")]
     for verdict in sorted(listed, key=lambda verdict: (not verdict.kept, verdict.name)):
-        mark = marks[verdict.cause] if verdict.cause else ""
+        mark = marks[verdict.cause] if verdict.cause else _renamed(verdict)
         kind = verdict.type.name.lower()
         rows.append((_verdict(verdict.cause), verdict.name, kind, _count(verdict), mark))
     if listed:
@@ -95,6 +95,10 @@ def _metrics(
 
 def _verdict(cause: Cause | None) -> str:
     return "dropped" if cause else "kept"
+
+
+def _renamed(verdict: Verdict) -> str:
+    return f"as {', '.join(verdict.stored_as)}" if verdict.renamed else ""
 
 
 def _count(verdict: Verdict) -> str:

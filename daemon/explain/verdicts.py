@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from daemon.config.errors import KeyPath
 from daemon.config.filter import ConditionGroup, FilterConfig
 from daemon.config.load import LoadedConfig
 from daemon.config.marks import Place, format_path
-from daemon.config.schema import Config, ProcessorConfig, component_type
+from daemon.config.schema import Config, component_type
 from daemon.pipeline import build_pipelines, copy_batch
-from daemon.processors.build import ProcessorSettings
+from daemon.processors.build import ProcessorSettings, build_processor
 from daemon.processors.filter import Filter, build_filter
-from daemon.processors.filter.texts import Text, texts_of
+from daemon.processors.texts import Text, texts_of
 from query.labels import metric_name
 from receivers.consumer import Batch, Consumer
 from receivers.errors import ConsumeError
@@ -50,6 +48,12 @@ class Verdict:
     cause: Cause | None
 
     @property
+    def renamed(self) -> bool:
+        """Whether processors have made it known under other names."""
+        own = MetricHeader(name=self.name, type=self.type)
+        return self.kept and self.stored_as != stored_names(own)
+
+    @property
     def kept(self) -> bool:
         """Whether the windows hear of it."""
         return self.cause is None
@@ -80,51 +84,51 @@ def judge_report(loaded: LoadedConfig, batch: Batch) -> list[Verdict]:
     sink = _Sink()
     exporters = dict.fromkeys(loaded.config.exporters, sink)
     chain = build_pipelines(loaded.config, exporters, ProcessorSettings())[receiver]
-    refused: Cause | None = None
-    try:
-        chain.consume(copy_batch(batch))
-    except ConsumeError as error:
-        refused = Cause(processor=receiver, text=str(error), path="", place=NOWHERE)
-    processors = _processors(loaded.config, receiver).values()
-    if refused is None and not all(isinstance(one, FilterConfig) for one in processors):
-        _send_one_by_one(chain, sink, batch)
-    judges = _judges(loaded, receiver)
+    error = _send(chain, copy_batch(batch))
+    refused = None
+    if error and not sink.metrics:
+        refused = Cause(processor=receiver, text=error, path="", place=NOWHERE)
+    steps = _steps(loaded, receiver)
     verdicts = []
     for group, scoped, metric in _metrics(batch):
-        key = (group.resource, metric.header)
-        cause = None
-        if key not in sink.kept:
-            cause = refused if refused is not None else _cause(judges, group, scoped, metric)
-        verdicts.append(_verdict(metric, sink.kept[key], cause))
+        alone = replace(batch, resource_metrics=[_alone(group, scoped, metric)])
+        sink.metrics.clear()
+        if refused is None:
+            _send(chain, copy_batch(alone))
+        cause = None if sink.metrics else refused or _cause(steps, alone)
+        verdicts.append(_verdict(metric, sink.metrics, cause))
     return verdicts
 
 
-def _send_one_by_one(chain: Consumer, sink: _Sink, batch: Batch) -> None:
-    """Note for each metric, under its own key, what comes through of it alone: who changes a metric changes its key."""
-    kept: Counter[object] = Counter()
-    for group, scoped, metric in _metrics(batch):
-        sink.kept.clear()
-        alone = ResourceMetrics(group.resource, [ScopeMetrics(scoped.scope, [metric])])
-        with suppress(ConsumeError):
-            chain.consume(
-                copy_batch(Batch(batch.sender, batch.received_at_ms, [alone], batch.context))
-            )
-        if sink.kept:
-            kept[group.resource, metric.header] = max(sink.kept.values())
-    sink.kept = kept
-
-
 class _Sink:
-    """Counts the data points that come through, by resource and header."""
+    """Keeps what comes through."""
 
     def __init__(self) -> None:
-        self.kept: Counter[object] = Counter()
+        self.metrics: list[Metric] = []
+        self.batch: Batch | None = None
 
     def consume(self, batch: Batch) -> None:
-        """Count."""
-        for group, _, metric in _metrics(batch):
-            key = (group.resource, metric.header)
-            self.kept[key] = max(self.kept[key], len(metric.data_points))
+        """Keep."""
+        self.metrics += [metric for _, _, metric in _metrics(batch)]
+        self.batch = batch
+
+    def take(self) -> Batch | None:
+        """Return the last batch since this was asked before, if there was one."""
+        batch, self.batch = self.batch, None
+        return batch
+
+
+def _send(consumer: Consumer, batch: Batch) -> str:
+    """Hand a batch on; return why it was not taken, if so."""
+    try:
+        consumer.consume(batch)
+    except ConsumeError as error:
+        return str(error)
+    return ""
+
+
+def _alone(group: ResourceMetrics, scoped: ScopeMetrics, metric: Metric) -> ResourceMetrics:
+    return ResourceMetrics(group.resource, [ScopeMetrics(scoped.scope, [metric])])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,38 +153,54 @@ class _Judge:
         return Cause(processor=self.component_id, text=text, path=format_path(path), place=place)
 
 
-def _cause(
-    judges: Iterable[_Judge], group: ResourceMetrics, scoped: ScopeMetrics, metric: Metric
-) -> Cause:
-    causes = (judge.cause(group, scoped, metric) for judge in judges)
-    together = Cause(processor="", text=_TOGETHER, path="", place=NOWHERE)
-    return next(filter(None, causes), together)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Change:
+    """A processor that is no filter: what stands behind it sees what it makes."""
+
+    processor: Consumer
+    sink: _Sink
+
+    def apply(self, batch: Batch) -> Batch:
+        """Return what comes out; the batch itself stays as it is."""
+        _send(self.processor, copy_batch(batch))
+        return self.sink.take() or batch
 
 
-def _judges(loaded: LoadedConfig, receiver: str) -> list[_Judge]:
-    """Return the filters that stand behind `receiver`, in the order in which reports pass them."""
-    config = loaded.config
-    processors = _processors(config, receiver)
-    return [
-        _Judge(
-            component_id=component_id,
-            filter=build_filter(component_id, settings, _Sink(), count_filtered=_ignore),
-            texts={text.text.strip(): text for text in _texts(settings)},
-            loaded=loaded,
-        )
-        for component_id, settings in processors.items()
-        if isinstance(settings, FilterConfig)
-    ]
+def _cause(steps: Iterable[_Judge | _Change], alone: Batch) -> Cause:
+    """Return why nothing is left of the one metric of a batch."""
+    for step in steps:
+        if isinstance(step, _Change):
+            alone = step.apply(alone)
+            continue
+        causes = (step.cause(*place) for place in _metrics(alone))
+        if cause := next(filter(None, causes), None):
+            return cause
+    return Cause(processor="", text=_TOGETHER, path="", place=NOWHERE)
 
 
-def _processors(config: Config, receiver: str) -> dict[str, ProcessorConfig]:
-    """Return the processors behind `receiver` by id, in the order in which reports pass them."""
-    return {
-        component_id: config.processors[component_id]
-        for pipeline in config.service.pipelines.values()
+def _steps(loaded: LoadedConfig, receiver: str) -> list[_Judge | _Change]:
+    """Return the processors that stand behind `receiver`, in the order in which reports pass them."""
+    component_ids = dict.fromkeys(
+        component_id
+        for pipeline in loaded.config.service.pipelines.values()
         if receiver in pipeline.receivers
         for component_id in pipeline.processors
-    }
+    )
+    return [_step(loaded, component_id) for component_id in component_ids]
+
+
+def _step(loaded: LoadedConfig, component_id: str) -> _Judge | _Change:
+    config = loaded.config.processors[component_id]
+    if not isinstance(config, FilterConfig):
+        sink = _Sink()
+        processor = build_processor(component_id, config, sink, ProcessorSettings())
+        return _Change(processor=processor, sink=sink)
+    return _Judge(
+        component_id=component_id,
+        filter=build_filter(component_id, config, _Sink(), count_filtered=_ignore),
+        texts={text.text.strip(): text for text in _texts(config)},
+        loaded=loaded,
+    )
 
 
 def _texts(config: FilterConfig) -> Iterator[Text]:
@@ -197,14 +217,15 @@ def _texts(config: FilterConfig) -> Iterator[Text]:
             yield Text(path, item)
 
 
-def _verdict(metric: Metric, kept_series: int, cause: Cause | None) -> Verdict:
+def _verdict(metric: Metric, kept: Sequence[Metric], cause: Cause | None) -> Verdict:
     header = metric.header
+    stored = [name for one in kept or [metric] for name in stored_names(one.header)]
     return Verdict(
         name=header.name,
         type=header.type,
-        stored_as=stored_names(header),
+        stored_as=tuple(dict.fromkeys(stored)),
         series=len(metric.data_points),
-        kept_series=kept_series,
+        kept_series=max((len(one.data_points) for one in kept), default=0),
         cause=cause,
     )
 

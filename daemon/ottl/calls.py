@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from daemon.ottl import syntax
@@ -43,13 +43,21 @@ def find_converter(
     converter = converters.get(call.name)
     if converter is None:
         raise _unknown(call, converters)
-    if converter.contexts is not None and context not in converter.contexts:
-        where = " or ".join(sorted(converter.contexts))
-        raise OttlBuildError(
-            f"{call.name} works in {where} conditions only, this is a {context} condition",
-            call.offset,
-        )
+    check_context(call, converter.contexts, context)
     return converter
+
+
+def check_context(call: syntax.Call, contexts: frozenset[str] | None, context: str) -> None:
+    """Check that a function exists in this context.
+
+    Raises:
+        OttlBuildError: it does not.
+    """
+    if contexts is not None and context not in contexts:
+        where = " or ".join(sorted(contexts))
+        raise OttlBuildError(
+            f"{call.name} works in the {where} context only, this is {context}", call.offset
+        )
 
 
 def bind_call(call: syntax.Call, converter: Converter, compile_value: CompileValue) -> Read:
@@ -60,9 +68,12 @@ def bind_call(call: syntax.Call, converter: Converter, compile_value: CompileVal
     """
     arguments = _Arguments()
     if not converter.takes_anything:
-        given = _match(call, converter)
+        given = match_arguments(call, converter.params)
         for param in converter.params:
-            _bind_argument(param, given.get(param.name), compile_value, arguments)
+            operand = bind_argument(param, given.get(param.name), compile_value)
+            arguments.readers.append(operand.read)
+            if param.name in given and not isinstance(operand.literal, NotLiteral):
+                arguments.literals[param.name] = operand.literal
     try:
         function = converter.bind(arguments.literals)
     except OttlBuildError as error:
@@ -80,9 +91,13 @@ def _unknown(call: syntax.Call, converters: Mapping[str, Converter]) -> OttlBuil
     return OttlBuildError(f"unknown function {call.name}{hint}", call.offset)
 
 
-def _match(call: syntax.Call, converter: Converter) -> dict[str, syntax.Argument]:
-    """Return the arguments by parameter name."""
-    by_name = {spelling: param for param in converter.params for spelling in _spellings(param)}
+def match_arguments(call: syntax.Call, params: Sequence[Param]) -> dict[str, syntax.Argument]:
+    """Return the arguments by parameter name.
+
+    Raises:
+        OttlBuildError: too many of them, too few, or one that there is not.
+    """
+    by_name = {spelling: param for param in params for spelling in _spellings(param)}
     given: dict[str, syntax.Argument] = {}
     named = False
     for position, argument in enumerate(call.arguments):
@@ -90,34 +105,32 @@ def _match(call: syntax.Call, converter: Converter) -> dict[str, syntax.Argument
             named = True
             param = by_name.get(argument.name)
             if param is None:
-                known = ", ".join(param.name for param in converter.params) or "none"
+                known = ", ".join(param.name for param in params) or "none"
                 raise OttlBuildError(
                     f"{call.name} has no parameter {argument.name}: it has {known}", argument.offset
                 )
         elif named:
             raise OttlBuildError("positional argument after a named one", argument.offset)
-        elif position >= len(converter.params):
+        elif position >= len(params):
             raise OttlBuildError(
-                f"too many arguments: {call.name} takes {_usage(converter)}", argument.offset
+                f"too many arguments: {call.name} takes {_usage(params)}", argument.offset
             )
         else:
-            param = converter.params[position]
+            param = params[position]
         if param.name in given:
             raise OttlBuildError(f"{param.name} is given twice", argument.offset)
         given[param.name] = argument
-    _check_complete(call, converter, given)
+    _check_complete(call, params, given)
     return given
 
 
 def _check_complete(
-    call: syntax.Call, converter: Converter, given: Mapping[str, syntax.Argument]
+    call: syntax.Call, params: Sequence[Param], given: Mapping[str, syntax.Argument]
 ) -> None:
-    missing = [
-        param.name for param in converter.params if not param.optional and param.name not in given
-    ]
+    missing = [param.name for param in params if not param.optional and param.name not in given]
     if missing:
         raise OttlBuildError(
-            f"{call.name} lacks {', '.join(missing)}: it takes {_usage(converter)}", call.offset
+            f"{call.name} lacks {', '.join(missing)}: it takes {_usage(params)}", call.offset
         )
 
 
@@ -126,31 +139,28 @@ def _spellings(param: Param) -> tuple[str, str]:
     return param.name, first + "".join(part.capitalize() for part in others)
 
 
-def _usage(converter: Converter) -> str:
-    names = [f"{param.name}?" if param.optional else param.name for param in converter.params]
+def _usage(params: Sequence[Param]) -> str:
+    names = [f"{param.name}?" if param.optional else param.name for param in params]
     return f"({', '.join(names)})"
 
 
-def _bind_argument(
-    param: Param,
-    argument: syntax.Argument | None,
-    compile_value: CompileValue,
-    into: _Arguments,
-) -> None:
+def bind_argument(
+    param: Param, argument: syntax.Argument | None, compile_value: CompileValue
+) -> Operand:
+    """Return how to read an argument as its parameter sees it; nil for one that was not given.
+
+    Raises:
+        OttlBuildError: it can never fit.
+    """
     if argument is None:
-        into.readers.append(lambda _context: None)
-        return
+        return Operand.known(None)
     if isinstance(argument.value, syntax.FunctionName):
         raise OttlBuildError(
             f"{param.name} takes no function: expected {argument.value.name}(...)", argument.offset
         )
     if param.many:
-        operand = _many(param, argument, compile_value)
-    else:
-        operand = _one(param.kind, param.name, argument.value, compile_value)
-    into.readers.append(operand.read)
-    if not isinstance(operand.literal, NotLiteral):
-        into.literals[param.name] = operand.literal
+        return _many(param, argument, compile_value)
+    return _one(param.kind, param.name, argument.value, compile_value)
 
 
 def _many(param: Param, argument: syntax.Argument, compile_value: CompileValue) -> Operand:

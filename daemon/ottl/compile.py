@@ -17,6 +17,7 @@ from daemon.ottl.functions.registry import CONVERTERS
 from daemon.ottl.functions.signature import Converter
 from daemon.ottl.parser import parse_condition
 from daemon.ottl.paths import read_keys, resolve
+from daemon.ottl.targets import Target, target_of
 from daemon.ottl.values import RawList, RawMap, Value
 
 _Test = Test | bool
@@ -52,7 +53,7 @@ def compile_condition(
         OttlBuildError: the text is no condition, or not in this context.
     """
     tree = parse_condition(text)
-    compiler = _Compiler(context, prefixed=prefixed, converters=converters)
+    compiler = Compiler(context, prefixed=prefixed, converters=converters)
     test = compiler.boolean(tree)
     evaluate = (lambda _context, answer=test: answer) if isinstance(test, bool) else test
     return Condition(
@@ -60,18 +61,23 @@ def compile_condition(
     )
 
 
-class _Compiler:
-    """Compiles one condition; `header_only` becomes false with the first part that reads more."""
+class Compiler:
+    """Compiles parts of one text; `header_only` becomes false with the first part that reads more."""
 
     def __init__(
-        self, context: str, *, prefixed: bool, converters: Mapping[str, Converter]
+        self,
+        context: str,
+        *,
+        prefixed: bool,
+        converters: Mapping[str, Converter] = CONVERTERS,
     ) -> None:
         self.header_only = True
         self._context = context
         self._prefixed = prefixed
         self._converters = converters
 
-    def boolean(self, node: syntax.Boolean) -> _Test:
+    def boolean(self, node: syntax.Boolean) -> Test | bool:
+        """Return how to judge, or the answer if it is known at start-up."""
         match node:
             case syntax.Or():
                 return _any([self.boolean(operand) for operand in node.operands])
@@ -101,7 +107,7 @@ class _Compiler:
         return test
 
     def _comparison(self, node: syntax.Comparison) -> _Test:
-        left, right = self._value(node.left), self._value(node.right)
+        left, right = self.value(node.left), self.value(node.right)
         compare = comparison(node.operator)
         if not (isinstance(left.literal, NotLiteral) or isinstance(right.literal, NotLiteral)):
             return compare(left.literal, right.literal)
@@ -112,7 +118,8 @@ class _Compiler:
             return lambda context: read_left(context) != constant
         return lambda context: compare(read_left(context), read_right(context))
 
-    def _value(self, node: syntax.Value) -> Operand:
+    def value(self, node: syntax.Value) -> Operand:
+        """Return how to read a value."""
         match node:
             case syntax.Literal():
                 return Operand.known(node.value)
@@ -134,22 +141,29 @@ class _Compiler:
     def _path(self, node: syntax.Path) -> Operand:
         path = resolve(node, self._context, prefixed=self._prefixed)
         self.header_only &= path.field.remembered
-        return Operand(read_keys(path.field, [self._value(key) for key in path.keys]))
+        return Operand(read_keys(path.field, [self.value(key) for key in path.keys]))
+
+    def target(self, node: syntax.Path) -> Target:
+        """Return what a path leads to, to be changed."""
+        path = resolve(node, self._context, prefixed=self._prefixed)
+        target = target_of(node, path, [self.value(key) for key in path.keys])
+        self.header_only &= target.remembered
+        return target
 
     def _call(self, node: syntax.Call) -> Operand:
         converter = find_converter(node, self._converters, self._context)
         self.header_only &= not (converter.volatile or converter.needs_context)
-        return Operand(bind_call(node, converter, self._value))
+        return Operand(bind_call(node, converter, self.value))
 
     def _enum(self, node: syntax.Enum) -> Operand:
         symbols = ENUMS[self._context]
         if node.name not in symbols:
-            expected = ", ".join(symbols) or f"none, a {self._context} condition has no enums"
+            expected = ", ".join(symbols) or f"none, the {self._context} context has no enums"
             raise OttlBuildError(f"unknown enum {node.name}: expected {expected}", node.offset)
         return Operand.known(symbols[node.name])
 
     def _list(self, node: syntax.ListLiteral) -> Operand:
-        items = [self._value(item) for item in node.items]
+        items = [self.value(item) for item in node.items]
         literals = [item.literal for item in items if not isinstance(item.literal, NotLiteral)]
         if len(literals) == len(items):
             return Operand.known(RawList(literals))
@@ -157,7 +171,7 @@ class _Compiler:
         return Operand(lambda context: RawList([read(context) for read in readers]))
 
     def _map(self, node: syntax.MapLiteral) -> Operand:
-        items = {key: self._value(item) for key, item in node.items}
+        items = {key: self.value(item) for key, item in node.items}
         literals = {
             key: _telemetry(item.literal)
             for key, item in items.items()
@@ -171,7 +185,7 @@ class _Compiler:
         )
 
     def _signed(self, node: syntax.Signed) -> Operand:
-        operand = self._value(node.operand)
+        operand = self.value(node.operand)
         if node.sign == "+":
             return operand
         number = operand.literal
@@ -181,8 +195,8 @@ class _Compiler:
         return Operand(lambda context: negate(read(context)))
 
     def _math(self, node: syntax.Math) -> Operand:
-        first = self._value(node.first).read
-        rest = [(symbol, self._value(operand).read) for symbol, operand in node.rest]
+        first = self.value(node.first).read
+        rest = [(symbol, self.value(operand).read) for symbol, operand in node.rest]
 
         def read(context: EvaluationContext) -> Value:
             result = first(context)

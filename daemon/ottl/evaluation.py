@@ -1,4 +1,4 @@
-"""What a condition is evaluated on, and what compiled parts look like."""
+"""What conditions and statements are evaluated on, and what compiled parts look like."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from daemon.ottl.replacements import Replacements
 from daemon.ottl.values import Value
 from receivers.model import DataPoint, Metric, ResourceMetrics, ScopeMetrics
 
@@ -26,11 +27,23 @@ class EvaluationContext:
     cache: dict[str, Value] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class EditContext(EvaluationContext):
+    """One place in a batch that statements may change."""
+
+    replacements: Replacements = field(default_factory=Replacements)
+    appended: int = 0
+    """Metrics that statements have added to the scope at hand."""
+
+
 Read = Callable[[EvaluationContext], Value]
 """Yields a value; raises OttlEvaluationError."""
 
 Test = Callable[[EvaluationContext], bool]
 """Judges; raises OttlEvaluationError."""
+
+Edit = Callable[[EditContext], None]
+"""Changes what is at hand; raises OttlEvaluationError."""
 
 
 class NotLiteral:

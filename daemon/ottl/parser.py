@@ -42,6 +42,19 @@ def parse_condition(text: str) -> syntax.Boolean:
     return _Parser(tokens).parse()
 
 
+def parse_statement(text: str) -> syntax.Statement:
+    """Return the tree of a statement.
+
+    Raises:
+        OttlBuildError: the text is no statement.
+    """
+    tokens = tokenize(text)
+    if len(tokens) == 1:
+        raise OttlBuildError('empty statement: expected an editor such as set(unit, "s")', 0)
+    _check_depth(tokens)
+    return _Parser(tokens).parse_statement()
+
+
 def _check_depth(tokens: list[Token]) -> None:
     depth = 0
     for token in tokens:
@@ -62,6 +75,41 @@ class _Parser(Cursor):
         except Mismatch:
             raise self.error() from None
         return condition
+
+    def parse_statement(self) -> syntax.Statement:
+        try:
+            editor = self._editor()
+            where = None
+            if self.next.kind is not TokenKind.END:
+                self._expect_where()
+                where = self._condition()
+            if self.next.kind is not TokenKind.END:
+                self.mismatch("'and' or 'or' or the end")
+        except Mismatch:
+            raise self.error() from None
+        return syntax.Statement(editor, where)
+
+    def _editor(self) -> syntax.Call:
+        if self.next.kind is TokenKind.UPPERCASE:
+            name = self._name(TokenKind.UPPERCASE)
+            raise OttlBuildError(
+                f"{name.text} changes nothing: a statement begins with an editor such as set(...)",
+                name.offset,
+            )
+        if self.next.kind is not TokenKind.LOWERCASE:
+            self.mismatch("an editor such as set(...)")
+        name = self._name(TokenKind.LOWERCASE)
+        arguments = self._arguments()
+        if self.is_punct("["):
+            raise OttlBuildError(
+                f"{name.text}(...) has no result to take a key of", self.next.offset
+            )
+        return syntax.Call(name.text, arguments, (), name.offset)
+
+    def _expect_where(self) -> None:
+        if self.next.kind is not TokenKind.LOWERCASE or self.next.text != "where":
+            self.mismatch("'where' or the end")
+        self.advance()
 
     # Conditions.
 
@@ -202,6 +250,9 @@ class _Parser(Cursor):
 
     def _parse_converter(self) -> syntax.Call:
         name = self._name(TokenKind.UPPERCASE)
+        return syntax.Call(name.text, self._arguments(), self._keys(), name.offset)
+
+    def _arguments(self) -> tuple[syntax.Argument, ...]:
         self.expect_punct("(")
         arguments: list[syntax.Argument] = []
         if not self.take_punct(")"):
@@ -209,7 +260,7 @@ class _Parser(Cursor):
             while self.take_punct(","):
                 arguments.append(self._argument())
             self.expect_punct(")")
-        return syntax.Call(name.text, tuple(arguments), self._keys(), name.offset)
+        return tuple(arguments)
 
     def _argument(self) -> syntax.Argument:
         offset = self.next.offset
@@ -232,7 +283,7 @@ class _Parser(Cursor):
         if self.is_punct("("):
             raise OttlBuildError(
                 f"{name.text}(...) is no converter: only functions that begin with a capital letter may stand in a"
-                " condition",
+                " condition or an argument",
                 name.offset,
             )
         self.position = start

@@ -18,8 +18,10 @@ _SYNONYMS = {"instrumentation_scope": "scope"}
 
 @dataclass(frozen=True, slots=True)
 class ResolvedPath:
-    """The field that a path leads to, and the keys behind it."""
+    """The field that a path leads to, whose it is and what it is called there, and the keys behind it."""
 
+    owner: str
+    name: str
     field: Field
     keys: tuple[syntax.Value, ...]
 
@@ -37,13 +39,13 @@ def resolve(path: syntax.Path, context: str, *, prefixed: bool) -> ResolvedPath:
         raise _unknown(path, context, owner, name)
     if name == "cache" and owner != context:
         raise OttlBuildError(
-            f"{owner}.cache cannot be reached from a {context} condition", path.offset
+            f"{owner}.cache cannot be reached from the {context} context", path.offset
         )
     keys = segments[-1].keys
     inner_keys = any(segment.keys for segment in segments[:-1])
     if inner_keys or (keys and field.attributes is None):
         raise OttlBuildError(f"{path} takes no keys", path.offset)
-    return ResolvedPath(field, keys)
+    return ResolvedPath(owner, name, field, keys)
 
 
 def _owner(
@@ -58,7 +60,7 @@ def _owner(
     if begins_with_name and first.name in PREFIXES[context]:
         return _SYNONYMS.get(first.name, first.name), path.segments[1:]
     if begins_with_name:
-        raise OttlBuildError(f"{path} cannot be reached from a {context} condition", path.offset)
+        raise OttlBuildError(f"{path} cannot be reached from the {context} context", path.offset)
     if prefixed:
         expected = ", ".join(f"{name}." for name in PREFIXES[context])
         raise OttlBuildError(f"{path} must begin with one of {expected}", path.offset)
@@ -79,8 +81,8 @@ def _unknown(path: syntax.Path, context: str, owner: str, name: str) -> OttlBuil
     else:
         hint = f"expected one of {', '.join(FIELDS[owner])}"
     if context != "datapoint" and name in FIELDS["datapoint"]:
-        hint += " data points are seen by datapoint conditions only"
-    return OttlBuildError(f"unknown path {path} in a {context} condition: {hint}", path.offset)
+        hint += " data points are seen in the datapoint context only"
+    return OttlBuildError(f"unknown path {path} in the {context} context: {hint}", path.offset)
 
 
 def read_keys(field: Field, keys: Sequence[Operand]) -> Read:
@@ -95,10 +97,15 @@ def read_keys(field: Field, keys: Sequence[Operand]) -> Read:
         return lambda context: attributes(context).get(name)
     if len(names) == len(keys):
         return lambda context: _look_up(attributes(context), names)
-    return lambda context: _look_up(attributes(context), [_key(key, context) for key in keys])
+    return lambda context: _look_up(attributes(context), [read_key(key, context) for key in keys])
 
 
-def _key(key: Operand, context: EvaluationContext) -> str | int:
+def read_key(key: Operand, context: EvaluationContext) -> str | int:
+    """Return what a key says at run time.
+
+    Raises:
+        OttlEvaluationError: it is neither string nor int.
+    """
     value = key.read(context)
     if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
         return value

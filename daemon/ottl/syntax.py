@@ -1,4 +1,4 @@
-"""The tree that the parser makes of a condition; every node knows the character where it begins."""
+"""The tree that the parser makes of a condition or statement; every node knows the character where it begins."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A converter, with the keys that index its result."""
+    """A converter, with the keys that index its result, or an editor, which has none."""
 
     name: str
     arguments: tuple[Argument, ...]
@@ -138,3 +138,11 @@ class Or:
 
 
 Boolean = Comparison | Not | And | Or | Call | Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """`editor where condition`; without a condition the editor always runs."""
+
+    editor: Call
+    where: Boolean | None

@@ -11,6 +11,7 @@ from daemon.config.filter import FilterConfig
 from daemon.config.memory_limiter import MemoryLimiterConfig
 from daemon.config.metricstransform import MetricsTransformConfig
 from daemon.config.schema import ProcessorConfig
+from daemon.config.transform import TransformConfig
 from daemon.processors.counting import Counted
 from daemon.telemetry import Counters, SelfMetrics
 from receivers.consumer import Consumer
@@ -67,12 +68,21 @@ def _filter(
 
 def _counted(
     component_id: str,
-    config: AttributesConfig | ResourceConfig | MetricsTransformConfig | MemoryLimiterConfig,
+    config: TransformConfig
+    | AttributesConfig
+    | ResourceConfig
+    | MetricsTransformConfig
+    | MemoryLimiterConfig,
     following: Consumer,
     settings: ProcessorSettings,
 ) -> Consumer:
     """Return a processor whose data points are counted before and behind it."""
+    # Imported where they are used: OTTL and its functions take 4 MB, which only who needs them pays.
     match config:
+        case TransformConfig():
+            from daemon.processors.transform import build_transform  # noqa: PLC0415
+
+            return build_transform(component_id, config, following)
         case AttributesConfig():
             from daemon.processors.attributes import build_attributes  # noqa: PLC0415
 

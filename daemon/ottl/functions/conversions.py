@@ -219,4 +219,6 @@ _CONVERSIONS: Final[dict[ParamKind, Callable[[Value], Value]]] = {
     ParamKind.BOOL_LIKE: _to_bool,
     ParamKind.BYTES_LIKE: _to_bytes,
     ParamKind.ANY: lambda value: value,
+    ParamKind.TARGET: _strict("a path"),
+    ParamKind.FUNCTION: _strict("the name of a function"),
 }

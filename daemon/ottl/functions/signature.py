@@ -30,6 +30,10 @@ class ParamKind(Enum):
     BOOL_LIKE = auto()
     BYTES_LIKE = auto()
     ANY = auto()
+    TARGET = auto()
+    """A path that can be changed: editors only."""
+    FUNCTION = auto()
+    """A converter by name: editors only."""
 
 
 @dataclass(frozen=True, slots=True)

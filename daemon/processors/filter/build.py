@@ -18,11 +18,12 @@ from daemon.ottl.errors import OttlBuildError
 from daemon.ottl.fields import PREFIXES
 from daemon.ottl.infer import infer_context
 from daemon.ottl.parser import parse_condition
+from daemon.processors.complaints import Complaints
 from daemon.processors.filter.conditions import ConditionPass, Conditions
-from daemon.processors.filter.failures import Complaints, ErrorHandler
+from daemon.processors.filter.failures import ErrorHandler
 from daemon.processors.filter.legacy import LegacyPass, build_matcher
 from daemon.processors.filter.processor import Filter, Pass
-from daemon.processors.filter.texts import Text, texts_of
+from daemon.processors.texts import Text, texts_of
 from receivers.consumer import Consumer
 
 _EXPLICIT = ("resource", "metric", "datapoint")

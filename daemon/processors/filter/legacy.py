@@ -16,7 +16,7 @@ from daemon.ottl.functions.gotext import to_utf8
 from daemon.ottl.functions.patterns import compile_pattern
 from daemon.ottl.functions.signature import ParamKind
 from daemon.processors.filter.failures import Failures
-from daemon.processors.filter.texts import Text, texts_of
+from daemon.processors.texts import Text, texts_of
 from receivers.consumer import Batch
 from receivers.model import (
     AnyValue,

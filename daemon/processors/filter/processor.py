@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from daemon.processors.filter.failures import Complaints, Failures
+from daemon.processors.complaints import Complaints
+from daemon.processors.filter.failures import Failures
 from receivers.consumer import Batch, Consumer
 from receivers.errors import PermanentError
 from receivers.model import Metric, ResourceMetrics, ScopeMetrics
@@ -64,7 +65,7 @@ class Filter:
         dropped = sum([step.apply(batch, failures) for step in self._passes])
         # A batch that a pass has emptied is done with, whatever errors were met on the way (spec/ottl.md 5.4).
         if failures.count and batch.resource_metrics:
-            self._complaints.batch_failed(failures)
+            self._complaints.refused("condition", str(failures))
             raise PermanentError(f"{self._complaints.component_id}: {failures}")
         self._count_filtered(self._complaints.component_id, dropped)
         if batch.resource_metrics:

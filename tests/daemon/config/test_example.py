@@ -12,6 +12,7 @@ from daemon.config.keda_scaler import KedaScalerConfig
 from daemon.config.load import load_config
 from daemon.config.schema import COMPONENTS
 from daemon.config.service import LogsConfig
+from daemon.config.transform import TransformConfig
 
 EXAMPLE = Path(__file__).parents[3] / "config.example.yaml"
 WITHOUT_EFFECT = {
@@ -22,13 +23,31 @@ WITHOUT_EFFECT = {
     "trace_conditions",
     "log_conditions",
     "profile_conditions",
+    "trace_statements",
+    "log_statements",
+    "profile_statements",
 }
-"""Settings of the filter that are taken and do nothing: nothing to teach."""
+"""Settings of processors that are taken and do nothing: nothing to teach."""
 
 
 def test_loads() -> None:
     """The example is good, down to its conditions and queries, and not even odd."""
     assert load_checked(EXAMPLE, {}).warnings == ()
+
+
+def test_commented_transform(tmp_path: Path) -> None:
+    """The transform in it is good once its comment signs are gone, in its longer and in its shorter form."""
+    lines = EXAMPLE.read_text().splitlines()
+    begin = lines.index("  # transform:")
+    block = [line.replace("# ", "", 1) for line in lines[begin : lines.index("", begin)]]
+    flat = [line.replace("# ", "", 1) for line in block]
+    pipeline = "service: {pipelines: {metrics: {processors: [transform]}}}"
+    for shown in (block, flat[:1] + flat[-2:]):
+        path = tmp_path / "transform.yaml"
+        path.write_text("\n".join(["processors:", *shown, pipeline]))
+        config = load_checked(path, {}).config.processors["transform"]
+        assert isinstance(config, TransformConfig)
+        assert config.metric_statements
 
 
 def test_shows_the_defaults() -> None:

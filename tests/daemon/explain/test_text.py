@@ -51,6 +51,20 @@ def test_text(say: Any) -> None:
     assert ("\x1b" in out, "component/crypto/count" in out) == (False, False)
 
 
+def test_renamed_metrics(say: Any) -> None:
+    """What a transform renames is shown with its new name; filters behind it judge what it made."""
+    code, out, err = say("sum(requests)", "--config", str(CASES / "transform.good.yaml"))
+    assert (code, err) == (0, "")
+    for expected in (
+        "  kept     runtime/service_invocation/req_recv_total       sum        1       as requests\n",
+        "  dropped  http/server/request_count ",
+        '      name != "requests" and not HasPrefix(name, "http/server/latency")\n',
+        "  KEDA is told  3 (metricValue 3, metricValueFloat 3), active\n",
+    ):
+        assert expected in out
+    assert "http/server/latency                             histogram  2       \n" not in out
+
+
 def test_all_metrics(say: Any) -> None:
     """On request metrics without series get their lines."""
     _, out, _ = say(*FILTERED, "--all")

@@ -147,7 +147,7 @@ def test_what_a_call_gives(text: str) -> None:
         ("Many(Slice()) == 1", 5, "values must be a list in brackets"),
         ('name == Bound(name, "bad")', 8, "Bound: bad pattern"),
         ("Two(1, Nope(1)) == 1", 7, "unknown function Nope"),
-        ("Two(1, foo) == 1", 7, "unknown path foo in a metric condition: expected one of"),
+        ("Two(1, foo) == 1", 7, "unknown path foo in the metric context: expected one of"),
     ],
 )
 def test_what_is_refused_at_start(text: str, offset: int, message: str) -> None:
@@ -184,5 +184,5 @@ def test_evaluation_errors(text: str) -> None:
 
 def test_a_function_of_another_context() -> None:
     """A function that works in one context only is refused elsewhere."""
-    with pytest.raises(OttlBuildError, match="Here works in metric conditions only"):
+    with pytest.raises(OttlBuildError, match="Here works in the metric context only"):
         compile_condition('Here("k") == 1', "datapoint", converters=CONVERTERS)

@@ -171,7 +171,7 @@ def test_what_does_not_parse(text: str) -> None:
         (
             "isMatch(name)",
             0,
-            "isMatch(...) is no converter: only functions that begin with a capital letter may stand in a condition",
+            "isMatch(...) is no converter: only functions that begin with a capital letter may stand in a condition or an argument",
         ),
     ],
 )

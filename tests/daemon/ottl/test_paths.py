@@ -165,22 +165,22 @@ def test_fields_need_prefixes_too() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("nam == 1", "unknown path nam in a metric condition: did you mean name?"),
+        ("nam == 1", "unknown path nam in the metric context: did you mean name?"),
         (
             'attributes["a"] == 1',
             (
-                "unknown path attributes in a metric condition: did you mean scope.attributes or resource.attributes?"
-                " data points are seen by datapoint conditions only"
+                "unknown path attributes in the metric context: did you mean scope.attributes or resource.attributes?"
+                " data points are seen in the datapoint context only"
             ),
         ),
-        ("datapoint.sum == 1", "datapoint.sum cannot be reached from a metric condition"),
+        ("datapoint.sum == 1", "datapoint.sum cannot be reached from the metric context"),
         ("metric == nil", "metric alone is no value: expected metric.<field>"),
         ('name["a"] == 1', "name takes no keys"),
-        ("scope.cache == nil", "scope.cache cannot be reached from a metric condition"),
+        ("scope.cache == nil", "scope.cache cannot be reached from the metric context"),
         (
             "scope.zzz == 1",
             (
-                "unknown path scope.zzz in a metric condition: expected one of name, version, attributes,"
+                "unknown path scope.zzz in the metric context: expected one of name, version, attributes,"
                 " dropped_attributes_count, schema_url, cache"
             ),
         ),

@@ -88,7 +88,7 @@ def test_what_the_shape_refuses(configuration: str) -> None:
             """metrics: {metric: ['attributes["x"] == 1']}""",
             ("metrics", "metric", 0),
             0,
-            "unknown path attributes in a metric condition",
+            "unknown path attributes in the metric context",
             id="P21 a path of another context",
         ),
         pytest.param(
