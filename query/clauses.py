@@ -12,10 +12,15 @@ from query.text import Span
 
 _MAX_TIME_MS = 2**53
 """Largest Unix time that a float still holds to the millisecond."""
+MAX_REGEXES = 100
+"""Of one query: RE2 takes up to a millisecond to compile one."""
 
 
 class ClauseParser(DurationParser):
     """Takes these parts from the tokens; the base of the parser (promql.md 2.2)."""
+
+    _regexes = 0
+    """How many regular expressions were read so far."""
 
     def selector(self, name: Token | None) -> VectorSelector:
         """Take the braces behind a name, if there are any, or a selector that has no name before them."""
@@ -57,6 +62,11 @@ class ClauseParser(DurationParser):
 
     def _matcher(self, label: str, op: MatchOp, value: Token) -> Matcher:
         content = str(value.value) if value.kind is Kind.STRING else value.text
+        if op in {MatchOp.REGEX, MatchOp.NOT_REGEX}:
+            self._regexes += 1
+            if self._regexes > MAX_REGEXES:
+                problem = f"more than {MAX_REGEXES} regular expressions in one query"
+                raise QuerySyntaxError(self.text, value.span, problem)
         try:
             return build_matcher(label, op, content)
         except RegexError as error:

@@ -19,6 +19,7 @@ from query.evaluate.stepped import StepVector
 from query.parser import parse
 from query.queryable import Int64Array, Queryable, Selection
 from query.resolve import depends_on_range, resolve_durations
+from query.slices import Sliced, whole
 from query.syntax import Expr, MatrixSelector, Subquery
 from query.typecheck import type_of
 from query.values import ValueType
@@ -84,6 +85,10 @@ class PreparedQuery:
         with np.errstate(all="ignore"):
             return self._evaluate()
 
+    def check(self) -> None:
+        """Raise QueryError if the asker has gone or the time is over: what is made of the result takes time too."""
+        self._context.budget.check()
+
     def _evaluate(self) -> QueryResult:
         context = self._context
         if isinstance(self.expr, MatrixSelector | Subquery):
@@ -111,7 +116,7 @@ class PromEngine:
         Raises:
             QueryError: There is none; `error_type` says in Prometheus' words why.
         """
-        return self.prepare_instant(text, at_ms, options).evaluate()
+        return whole(self.preparing_instant(text, at_ms, options)).evaluate()
 
     def range(
         self,
@@ -122,29 +127,32 @@ class PromEngine:
         options: QueryOptions = DEFAULT_OPTIONS,
     ) -> QueryResult:
         """Return the values of a query at start, start + step, ... up to the end; raises as `instant` does."""
-        return self.prepare_range(text, start_ms, end_ms, step_ms, options).evaluate()
+        return whole(self.preparing_range(text, start_ms, end_ms, step_ms, options)).evaluate()
 
-    def prepare_instant(
+    def preparing_instant(
         self, text: str, at_ms: int, options: QueryOptions = DEFAULT_OPTIONS
-    ) -> PreparedQuery:
-        """Parse a query and copy the samples that it needs at one instant; raises as `instant` does."""
+    ) -> Sliced[PreparedQuery]:
+        """Parse a query and copy the samples that it needs at one instant, bit by bit; raises as `instant` does."""
         times_ms = np.array([at_ms], dtype=np.int64)
-        return self._prepare(text, times_ms, at_ms, options, step_ms=None)
+        return self._preparing(text, times_ms, at_ms, options, step_ms=None)
 
-    def prepare_range(
+    def preparing_range(
         self,
         text: str,
         start_ms: int,
         end_ms: int,
         step_ms: int,
         options: QueryOptions = DEFAULT_OPTIONS,
-    ) -> PreparedQuery:
-        """Parse a query and copy the samples that it needs for a range; raises as `instant` does."""
+    ) -> Sliced[PreparedQuery]:
+        """Parse a query and copy the samples that it needs for a range, bit by bit; raises as `instant` does.
+
+        What is wrong with the times is told at once.
+        """
         steps = check_range(start_ms, end_ms, step_ms, options.max_points)
         times_ms = np.arange(steps.start, steps.stop, steps.step, dtype=np.int64)
-        return self._prepare(text, times_ms, end_ms, options, step_ms=step_ms)
+        return self._preparing(text, times_ms, end_ms, options, step_ms=step_ms)
 
-    def _prepare(
+    def _preparing(
         self,
         text: str,
         times_ms: Int64Array,
@@ -152,7 +160,7 @@ class PromEngine:
         options: QueryOptions,
         *,
         step_ms: int | None,
-    ) -> PreparedQuery:
+    ) -> Sliced[PreparedQuery]:
         """Prepare a range query, or without `step_ms` an instant one."""
         budget = Budget(
             max_samples=options.max_samples,
@@ -175,7 +183,7 @@ class PromEngine:
         selections: dict[int, Selection] = {}
         for need in needed:
             (start_ms, end_ms), newest_only = need.interval, need.newest_only
-            found = self._queryable.select(
+            found = yield from self._queryable.selecting(
                 need.selector.matchers, start_ms=start_ms, end_ms=end_ms, newest_only=newest_only
             )
             budget.take_samples(int(found.counts.sum()))

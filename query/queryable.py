@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from query.labels import Labels, Matcher
+from query.slices import Sliced
 
 Int64Array = npt.NDArray[np.int64]
 Float64Array = npt.NDArray[np.float64]
@@ -82,6 +83,20 @@ class Queryable(Protocol):
         A series without a sample in that range is in the selection only if its sender is live. With `newest_only` the
         asker needs each series' newest sample in the range, and the others may be missing; not where series of
         different senders have equal labels, because joining them takes all.
+        """
+
+    def selecting(
+        self,
+        matchers: Sequence[Matcher],
+        *,
+        start_ms: int,
+        end_ms: int,
+        newest_only: bool = False,
+    ) -> Sliced[Selection]:
+        """Return what `select` does, bit by bit; what is asked from may be written to in the pauses.
+
+        Each series is seen whole, as it was at one moment between the beginning and the end, or without samples. One
+        that comes or goes in the meantime may be missing.
         """
 
     def knows(self, name: str) -> bool:

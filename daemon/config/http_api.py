@@ -21,8 +21,9 @@ class HttpApiConfig:
 
     endpoint: Endpoint = "[::]:9090"
     """host:port that answers Prometheus' HTTP API and the add-on's paths."""
-    lookback: DurationMs = 300_000
-    """How old a sample may be that an instant selector finds; `lookback_delta` of a request says otherwise."""
+    lookback: DurationMs = 0
+    """How old a sample may be that an instant selector finds; 0 is as old as samples get, `windows.retention`.
+    `lookback_delta` of a request says otherwise."""
     timeout: DurationMs = 120_000
     """How long one query may take; `timeout` of a request may ask for less."""
     max_samples: Count = 50_000_000

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import socket
+import struct
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +32,9 @@ _GZIP_HERE_BYTES = 64 * 1024
 """More is compressed by the worker thread: 3 ms."""
 _GZIP_LEVEL = 1
 _WRITTEN_AT_ONCE = 512 * 1024
+STALLED_S = 30.0
+"""An asker that reads nothing for so long is cut off; until then it holds its own answer, and nothing else."""
+_NO_LINGER = struct.pack("ii", 1, 0)
 _INTERNAL = (
     b'{"status":"error","errorType":"internal","error":"internal error, see the log of tallyd"}'
 )
@@ -230,6 +235,14 @@ def _allowed(route: Route) -> str:
     return ", ".join([*route.methods, "OPTIONS"])
 
 
+def _reset(transport: asyncio.BaseTransport | None) -> None:
+    """Close a connection at once; what the system holds for its reader is thrown away too."""
+    if isinstance(transport, asyncio.Transport):
+        own = transport.get_extra_info("socket")
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        transport.abort()
+
+
 async def _written(
     request: web.BaseRequest,
     status: int,
@@ -237,13 +250,17 @@ async def _written(
     headers: Mapping[str, str],
     size: int,
 ) -> web.StreamResponse:
-    """Send a large body piece by piece: the loop has other things to do."""
+    """Send a large body piece by piece: the loop has other things to do. Who stops reading is cut off."""
     response = web.StreamResponse(status=status, headers=headers)
     response.content_length = size
     await response.prepare(request)
     if request.method != "HEAD":
         for piece in body:
-            await response.write(piece)
+            try:
+                await asyncio.wait_for(response.write(piece), STALLED_S)
+            except TimeoutError:
+                _reset(request.transport)
+                return response
             await asyncio.sleep(0)
     await response.write_eof()
     return response

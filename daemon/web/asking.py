@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
@@ -13,10 +13,12 @@ from typing import NamedTuple, TypeVar
 from daemon.clock import Clock
 from daemon.web.envelope import ApiError, Reply
 from daemon.web.formatting import Renderer
+from daemon.web.turns import Pauses, Room, Turn, stepwise
 from query.engine import PreparedQuery, PromEngine, QueryOptions
 from query.errors import QueryError
 from query.evaluate.results import QueryResult
 from query.queryable import Queryable
+from query.slices import Sliced
 from query.syntax import (
     Aggregation,
     Binary,
@@ -30,7 +32,7 @@ from query.syntax import (
 
 T = TypeVar("T")
 
-Prepare = Callable[[QueryOptions], PreparedQuery]
+Prepare = Callable[[QueryOptions], Sliced[PreparedQuery]]
 TRUNCATED = "results truncated due to limit"
 
 _VALUES_A_SAMPLE = 8
@@ -82,7 +84,7 @@ _NO_DOUBT = _Doubt(0, False)
 class Asking:
     """Answers queries; runs on the event loop, with one worker thread for the large ones.
 
-    `select` copies on the loop. Of large queries one has its copies at a time: the others wait, at most
+    Copies are made on the loop, bit by bit. Of large queries one has its copies at a time: the others wait, at most
     `max_concurrency`, and copy when it is their turn.
     """
 
@@ -105,12 +107,12 @@ class Asking:
         self._asked = asked
         self._renderer = Renderer()
         self._turn = asyncio.Lock()
-        self._large = 0
+        self._room = Room(settings.max_concurrency)
 
     async def instant(self, text: str, at_ms: int, wish: Wish) -> Reply:
         """Return a query's value at one instant; raises as `range` does."""
         return await self._answer(
-            lambda options: self.engine.prepare_instant(text, at_ms, options), wish
+            lambda options: self.engine.preparing_instant(text, at_ms, options), wish
         )
 
     async def range(self, text: str, start_ms: int, end_ms: int, step_ms: int, wish: Wish) -> Reply:
@@ -121,7 +123,7 @@ class Asking:
             QueryError: it cannot be answered.
         """
         return await self._answer(
-            lambda options: self.engine.prepare_range(text, start_ms, end_ms, step_ms, options),
+            lambda options: self.engine.preparing_range(text, start_ms, end_ms, step_ms, options),
             wish,
         )
 
@@ -145,40 +147,52 @@ class Asking:
             timeout_s = min(wish.timeout_s, timeout_s)
         deadline_s = time.monotonic() + timeout_s
         gone = threading.Event()
-        prepared = prepare(self._options(wish, timeout_s, gone))
+
+        def begin() -> Sliced[PreparedQuery]:
+            left_s = max(0.0, deadline_s - time.monotonic()) if turn.waited else timeout_s
+            return prepare(self._options(wish, left_s, gone))
+
+        turn = Turn(self._turn, self._room, deadline_s)
+        try:
+            prepared = await self._prepared(begin, wish, turn)
+            doubt = await stepwise(self._doubt(prepared.expr, wish))
+            if not turn.taken:
+                return self._finish(prepared, wish, doubt)
+            return await self.in_worker(lambda: self._finish(prepared, wish, doubt))
+        finally:
+            gone.set()
+            turn.end()
+
+    async def _prepared(
+        self, begin: Callable[[], Sliced[PreparedQuery]], wish: Wish, turn: Turn
+    ) -> PreparedQuery:
+        """Return a query with its copies; a large one when it is its turn, until which it holds nothing."""
+        work, read, pauses = begin(), 0, Pauses()
+        while True:
+            prepared: PreparedQuery | None = None
+            try:
+                read += next(work)
+            except StopIteration as done:
+                prepared = done.value
+                assert prepared is not None  # noqa: S101 what the generator returns
+                self._hear(prepared)
+            small = read <= self._settings.max_inline_samples
+            if prepared is not None:
+                small = self._is_small(prepared, wish.steps)
+            if not small and not turn.taken and not await turn.take_at_once():
+                work.close()
+                del work, prepared
+                await turn.take()
+                work, read = begin(), 0
+                continue
+            if prepared is not None:
+                return prepared
+            await pauses.pause()
+
+    def _hear(self, prepared: PreparedQuery) -> None:
         for name in {selector.name for selector in selectors(prepared.expr)}:
             if name is not None and not self._queryable.knows(name):
                 self._asked(name)
-        if self._is_small(prepared, wish.steps):
-            return self._finish(prepared, wish, self._doubt(prepared.expr, wish))
-        self._check_room()
-        self._large += 1
-        try:
-            if not self._turn.locked():
-                async with self._turn:
-                    return await self._in_worker(prepared, wish)
-            del prepared
-            await _until(self._turn.acquire(), deadline_s)
-            try:
-                left_s = max(0.0, deadline_s - time.monotonic())
-                return await self._in_worker(prepare(self._options(wish, left_s, gone)), wish)
-            finally:
-                self._turn.release()
-        finally:
-            self._large -= 1
-            gone.set()
-
-    async def _in_worker(self, prepared: PreparedQuery, wish: Wish) -> Reply:
-        doubt = self._doubt(prepared.expr, wish)
-        return await self.in_worker(lambda: self._finish(prepared, wish, doubt))
-
-    def _check_room(self) -> None:
-        if self._large >= self._settings.max_concurrency:
-            raise ApiError(
-                "unavailable",
-                f"too many queries: {self._large} large ones run or wait already, which is the limit "
-                "(extensions.http_api.max_concurrency)",
-            )
 
     def _finish(self, prepared: PreparedQuery, wish: Wish, doubt: _Doubt) -> Reply:
         """Evaluate and render; in whatever thread."""
@@ -188,9 +202,13 @@ class Asking:
         warnings = result.warnings
         if 0 < wish.limit < len(result.rows):
             result, warnings = _first(result, wish.limit), (*warnings, TRUNCATED)
-        return Reply(data=self._renderer.result(result), warnings=warnings, infos=result.infos)
+        return Reply(
+            data=self._renderer.result(result, prepared.check),
+            warnings=warnings,
+            infos=result.infos,
+        )
 
-    def _doubt(self, expr: Expr, wish: Wish) -> _Doubt:
+    def _doubt(self, expr: Expr, wish: Wish) -> Sliced[_Doubt]:
         """Return what makes an answer partial because senders have not noticed the restart yet (promql.md 7)."""
         left_ms = self._settled_at_ms - self._clock()
         if wish.at_ms is None or left_ms <= 0 or not any(selectors(expr)):
@@ -199,7 +217,7 @@ class Asking:
         for node in walk(expr):
             if isinstance(node, MatrixSelector) and node.selector.at is None:
                 end_ms = wish.at_ms - node.selector.offset_ms
-                found = self._queryable.select(
+                found = yield from self._queryable.selecting(
                     node.selector.matchers, start_ms=end_ms - node.range_ms, end_ms=end_ms
                 )
                 warming = warming or bool((found.counts == 1).any())
@@ -270,13 +288,6 @@ def _first(result: QueryResult, limit: int) -> QueryResult:
         warnings=result.warnings,
         infos=result.infos,
     )
-
-
-async def _until(waited_for: Awaitable[object], deadline_s: float) -> None:
-    try:
-        await asyncio.wait_for(waited_for, max(0.0, deadline_s - time.monotonic()))
-    except TimeoutError as error:
-        raise ApiError("timeout", "query timed out in query queue") from error
 
 
 def error_of(error: QueryError) -> ApiError:

@@ -9,15 +9,18 @@ from typing import Protocol
 from daemon.web.api import Route
 from daemon.web.asking import TRUNCATED, Asking
 from daemon.web.envelope import ApiError, Reply, bad_parameter, reply
-from daemon.web.formatting import format_labels
+from daemon.web.formatting import format_labels, quoted
 from daemon.web.metadata import Family
 from daemon.web.parameters import MAX_TIME_MS, Parameters, shortened
 from daemon.web.prometheus import api_route
-from query.evaluate.shares import different, sorted_rows
+from daemon.web.turns import stepwise
+from query.evaluate.shares import different, sorted_rows, sorted_texts
 from query.labels import Labels, Matcher
+from query.slices import Sliced
 
 _HERE_LABEL_SETS = 2_000
 """More are looked through by the worker thread."""
+_TEXTS_AT_ONCE = 1_000
 _ESCAPED = re.compile(r"_([0-9a-fA-F]{1,6})_|__")
 
 
@@ -26,8 +29,8 @@ class Labelled(Protocol):
 
     def label_sets(
         self, matchers: Sequence[Matcher], *, start_ms: int, end_ms: int
-    ) -> Sequence[Labels]:
-        """Return the label sets of the series that match and hold a sample in [start_ms, end_ms]."""
+    ) -> Sliced[list[Labels]]:
+        """Return the label sets of the series that match and hold a sample in [start_ms, end_ms], bit by bit."""
 
     def label_names(self) -> list[str]:
         """Return every label name in use."""
@@ -58,15 +61,14 @@ class CatalogApi:
 
     async def _series(self, parameters: Parameters, _: str) -> Reply:
         limit = parameters.limit()
-        found = self._found(parameters, required=True)
+        found = await self._found(parameters, required=True)
 
         def render() -> Reply:
             labels = list(different(found))
             rows = sorted_rows(labels)
             shown = rows[:limit] if limit else rows
-            texts = ",".join([format_labels(labels[row]) for row in shown])
             return Reply(
-                data=[f"[{texts}]".encode(errors="replace")],
+                data=_array([format_labels(labels[row]) for row in shown]),
                 warnings=(TRUNCATED,) if len(shown) < len(rows) else (),
             )
 
@@ -76,8 +78,8 @@ class CatalogApi:
         limit = parameters.limit()
         _interval(parameters)
         if not parameters.texts("match[]"):
-            return _listed(self._labelled.label_names(), limit)
-        found = self._found(parameters)
+            return await self._sorted(self._labelled.label_names(), limit)
+        found = await self._found(parameters)
         return await self._here_or_there(
             found, lambda: _listed({name for labels in found for name, _ in labels}, limit)
         )
@@ -86,8 +88,8 @@ class CatalogApi:
         name, limit = unescape_name(argument), parameters.limit()
         _interval(parameters)
         if not parameters.texts("match[]"):
-            return _listed(self._labelled.label_values(name), limit)
-        found = self._found(parameters)
+            return await self._sorted(self._labelled.label_values(name), limit)
+        found = await self._found(parameters)
 
         def values() -> Reply:
             return _listed({v for labels in found for key, v in labels if key == name}, limit)
@@ -109,15 +111,20 @@ class CatalogApi:
             }
         )
 
-    def _found(self, parameters: Parameters, *, required: bool = False) -> list[Labels]:
+    async def _found(self, parameters: Parameters, *, required: bool = False) -> list[Labels]:
         """Return the label sets that any `match[]` selects, with repetitions."""
         start_ms, end_ms = _interval(parameters)
         found: list[Labels] = []
         for matchers in parameters.selectors(required=required):
-            found += self._labelled.label_sets(matchers, start_ms=start_ms, end_ms=end_ms)
+            found += await stepwise(
+                self._labelled.label_sets(matchers, start_ms=start_ms, end_ms=end_ms)
+            )
         return found
 
-    async def _here_or_there(self, found: Sequence[Labels], compute: Callable[[], Reply]) -> Reply:
+    async def _sorted(self, texts: list[str], limit: int) -> Reply:
+        return await self._here_or_there(texts, lambda: _listed(texts, limit))
+
+    async def _here_or_there(self, found: Sequence[object], compute: Callable[[], Reply]) -> Reply:
         if len(found) <= _HERE_LABEL_SETS:
             return compute()
         return await self._asking.in_worker(compute)
@@ -152,10 +159,23 @@ def _interval(parameters: Parameters) -> tuple[int, int]:
 
 
 def _listed(texts: Iterable[str], limit: int) -> Reply:
-    found = sorted(texts)
-    if 0 < limit < len(found):
-        return reply(found[:limit], (TRUNCATED,))
-    return reply(found)
+    found = sorted_texts(list(texts))
+    shown = found[:limit] if limit else found
+    return Reply(
+        data=_array([quoted(text) for text in shown]),
+        warnings=(TRUNCATED,) if len(shown) < len(found) else (),
+    )
+
+
+def _array(texts: Sequence[str]) -> list[bytes]:
+    """Return a JSON array of elements, in pieces: one thread must not hold another up for long."""
+    pieces = [b"["]
+    for first in range(0, len(texts), _TEXTS_AT_ONCE):
+        if first:
+            pieces.append(b",")
+        some = ",".join(texts[first : first + _TEXTS_AT_ONCE])
+        pieces.append(some.encode(errors="replace"))
+    return [*pieces, b"]"]
 
 
 def _signed_limit(parameters: Parameters, name: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from json.encoder import encode_basestring
 from typing import overload
@@ -51,6 +51,10 @@ def quoted(text: str) -> str:
     return encode_basestring(text)
 
 
+def _go_on() -> None:
+    """Let rendering go on."""
+
+
 class Renderer:
     """Renders results; remembers the JSON of label sets, by the identity of the sequence that holds them.
 
@@ -62,13 +66,13 @@ class Renderer:
         self._known: dict[int, tuple[Sequence[Labels], Sequence[str]]] = {}
         self._number_known = 0
 
-    def result(self, result: QueryResult) -> list[bytes]:
-        """Return `{"resultType":...,"result":...}` in pieces."""
+    def result(self, result: QueryResult, check: Callable[[], None] = _go_on) -> list[bytes]:
+        """Return `{"resultType":...,"result":...}` in pieces; `check` is called before each, and may raise."""
         match result.type:
             case ResultType.VECTOR:
-                data = _array(self._vector(result))
+                data = _array(self._vector(result), check)
             case ResultType.MATRIX:
-                data = _array(self._matrix(result))
+                data = _array(self._matrix(result), check)
             case ResultType.SCALAR:
                 time, value = format_time(int(result.times_ms[0])), result.values[0]
                 data = [f'[{time},"{format_scalar(float(value))}"]'.encode()]
@@ -198,10 +202,11 @@ def _expanded(text: str) -> str:
     return f"{Decimal(text):f}".removesuffix(".0")
 
 
-def _array(pieces: Iterator[str]) -> list[bytes]:
+def _array(pieces: Iterator[str], check: Callable[[], None]) -> list[bytes]:
     """Return a JSON array of elements that come in pieces; one thread must not hold another up for long."""
     encoded = [b"["]
     for piece in pieces:
+        check()
         if len(encoded) > 1:
             encoded.append(b",")
         encoded.append(piece.encode(errors="replace"))

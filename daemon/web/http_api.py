@@ -20,6 +20,7 @@ from daemon.web.prometheus import QueryApi
 from daemon.web.remote_write import RemoteWrite, remote_write_routes
 from daemon.web.status import StatusApi
 from query.durations import format_duration
+from query.engine import DEFAULT_LOOKBACK_MS
 from query.queryable import Queryable
 from receivers.model import MetricHeader
 
@@ -75,7 +76,7 @@ class HttpApi:
         """
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="query")
         settings = AskingSettings(
-            lookback_ms=config.lookback,
+            lookback_ms=lookback_of(config, retention_ms),
             timeout_s=config.timeout / 1000,
             max_samples=config.max_samples,
             max_concurrency=config.max_concurrency,
@@ -134,10 +135,15 @@ class HttpApi:
         self._worker.shutdown(wait=False, cancel_futures=True)
 
 
+def lookback_of(config: HttpApiConfig, retention_ms: int) -> int:
+    """Return how far instant selectors look back: unless told otherwise as far as samples stay, or Prometheus' 5 min."""
+    return config.lookback or retention_ms or DEFAULT_LOOKBACK_MS
+
+
 def _flags(config: HttpApiConfig, retention_ms: int) -> dict[str, str]:
     """Return the settings that Prometheus has too, under its names."""
     return {
-        "query.lookback-delta": format_duration(config.lookback),
+        "query.lookback-delta": format_duration(lookback_of(config, retention_ms)),
         "query.max-concurrency": str(config.max_concurrency),
         "query.max-samples": str(config.max_samples),
         "query.timeout": format_duration(config.timeout),

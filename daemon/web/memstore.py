@@ -18,6 +18,7 @@ from daemon.web.catalog import Labelled
 from daemon.web.envelope import ApiError
 from daemon.web.parameters import Parameters
 from daemon.web.prometheus import read_parameters
+from daemon.web.turns import stepwise
 from query.dialect import parse_metric_query, simple_form
 from query.errors import QueryError
 from query.labels import METRIC_NAME, Labels, Matcher, MatchOp
@@ -107,14 +108,18 @@ class MemstoreApi:
         name = parameters.text("name")
         matchers = (build_matcher(METRIC_NAME, MatchOp.EQUAL, name),) if name else _ANY_NAME
         now_ms = self._clock()
-        self._check_size(matchers)
+        await self._check_size(matchers)
         start_ms = now_ms - self._retention_ms if self._retention_ms else 0
-        selection = self._store.select(matchers, start_ms=start_ms, end_ms=now_ms + WINDOW_MS)
+        selection = await stepwise(
+            self._store.selecting(matchers, start_ms=start_ms, end_ms=now_ms + WINDOW_MS)
+        )
         return await self._asking.in_worker(lambda: _json_page(describe(selection)))
 
-    def _check_size(self, matchers: tuple[Matcher, ...]) -> None:
+    async def _check_size(self, matchers: tuple[Matcher, ...]) -> None:
         everything = 2**62
-        found = self._labelled.label_sets(matchers, start_ms=-everything, end_ms=everything)
+        found = await stepwise(
+            self._labelled.label_sets(matchers, start_ms=-everything, end_ms=everything)
+        )
         if len(found) > MAX_SERIES:
             raise ApiError(
                 "execution",

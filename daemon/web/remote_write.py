@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from daemon.web.api import Call, Page, Route, TooLargeError, read_body, text_page
+from daemon.web.turns import stepwise
 from receivers.prometheusremotewrite.receiver import RemoteWriteReceiver
 
 PATH = "/api/v1/write"
@@ -34,11 +35,13 @@ def remote_write_routes(taking: RemoteWrite | None) -> Mapping[str, Route]:
             return text_page(
                 f"{error} (receivers.prometheusremotewrite.max_recv_msg_size_mib)", 413
             )
-        answer = taking.receiver.receive(
-            body,
-            peer=peer_address(request.remote or ""),
-            content_type=request.headers.get("Content-Type", ""),
-            content_encoding=request.headers.get("Content-Encoding", ""),
+        answer = await stepwise(
+            taking.receiver.receive(
+                body,
+                peer=peer_address(request.remote or ""),
+                content_type=request.headers.get("Content-Type", ""),
+                content_encoding=request.headers.get("Content-Encoding", ""),
+            )
         )
         if answer.status == 204:
             return Page(status=204)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from query.errors import QueryCanceledError, QueryTimeoutError, TooManySamplesError
+from query.errors import QueryCanceledError, QueryError, QueryTimeoutError, TooManySamplesError
 from query.evaluate.annotations import Annotations
 from query.evaluate.label_work import LabelWork
 from query.evaluate.stepped import StepScalar, StepVector
@@ -15,6 +15,10 @@ from query.text import Span
 
 Argument = StepVector | StepScalar | str
 """An evaluated argument of a function; strings stay as they are."""
+
+
+MOST_CHARACTERS = 67_108_864
+"""Characters of label values that one query may make, in all its calls together."""
 
 
 class Budget:
@@ -30,6 +34,7 @@ class Budget:
     ) -> None:
         self._max_samples = max_samples
         self._samples = 0
+        self._characters = 0
         self._timeout_s = timeout_s
         self._clock = clock
         self._deadline_s = clock() + timeout_s if clock and timeout_s is not None else None
@@ -58,6 +63,19 @@ class Budget:
             raise TooManySamplesError(
                 "query processing would load too many samples into memory in query execution: "
                 f"more than {self._max_samples}, select fewer series or a shorter range"
+            )
+
+    def take_characters(self, count: int) -> None:
+        """Note that label values of `count` characters were made.
+
+        Raises:
+            QueryError: They are more than one query may make.
+        """
+        self._characters += count
+        if self._characters > MOST_CHARACTERS:
+            raise QueryError(
+                f"label values of more than {MOST_CHARACTERS} characters would be made: "
+                "select fewer series or change fewer labels"
             )
 
 

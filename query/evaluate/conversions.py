@@ -10,7 +10,6 @@ import numpy as np
 from query.evaluate.arguments import scalar_argument, vector_argument
 from query.evaluate.context import Argument, Context, InstantFunction
 from query.evaluate.stepped import StepScalar, StepVector
-from query.evaluate.value_counts import with_label
 from query.labels import METRIC_NAME, Labels, MatchOp
 from query.queryable import Float64Array
 from query.syntax import Call, Expr, MatrixSelector, VectorSelector
@@ -34,16 +33,16 @@ def absent_labels(argument: Expr) -> Labels:
     """
     if isinstance(argument, MatrixSelector):
         argument = argument.selector
-    labels: Labels = ()
+    labels: dict[str, str] = {}
     equal: set[str] = set()
     for matcher in argument.matchers if isinstance(argument, VectorSelector) else ():
         if matcher.name == METRIC_NAME:
             continue
         is_first = matcher.op is MatchOp.EQUAL and matcher.name not in equal
-        labels = with_label(labels, matcher.name, matcher.value if is_first else "")
+        labels[matcher.name] = matcher.value if is_first else ""
         if is_first:
             equal.add(matcher.name)
-    return labels
+    return tuple(sorted((name, value) for name, value in labels.items() if value))
 
 
 def _scalar(_: Context, __: Call, arguments: Sequence[Argument]) -> StepScalar:

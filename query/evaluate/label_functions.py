@@ -22,6 +22,10 @@ LONGEST_VALUE = 65_536
 """Characters of a label value that these functions make: nested calls can double it with every level."""
 MOST_CHARACTERS = 16_777_216
 """Characters that one call may make."""
+MOST_PARTS = 100
+"""References in a template, or labels that are joined: with more each series takes long, whatever comes of it."""
+_ROWS_AT_ONCE = 1_000
+"""Label sets between two looks at whether the asker still waits."""
 
 NewValue = Callable[[Labels], str | None]
 """Returns the value that the destination label takes, None if it stays what it is."""
@@ -36,6 +40,7 @@ def _label_replace(context: Context, call: Call, arguments: Sequence[Argument]) 
     """
     target, template, source, pattern = (text_argument(arguments, place) for place in range(1, 5))
     _check_name(call, "destination", target)
+    _check_parts(call, "references in its template", template.count("$"))
     try:
         expand = compile_replacement(pattern, template)
     except RegexError as error:
@@ -63,6 +68,7 @@ def _label_join(context: Context, call: Call, arguments: Sequence[Argument]) -> 
     target, separator, *sources = (
         text_argument(arguments, place) for place in range(1, len(arguments))
     )
+    _check_parts(call, "labels to join", len(sources))
     for source in sources:
         _check_name(call, "source", source)
     _check_name(call, "destination", target)
@@ -93,6 +99,8 @@ def _relabel(
         relabeled: list[Labels] = []
         is_set = np.zeros(len(vector.labels), dtype=np.bool_)
         for row, labels in enumerate(vector.labels):
+            if row % _ROWS_AT_ONCE == 0:
+                context.budget.check()
             value = new_value(labels)
             if value is None:
                 relabeled.append(labels)
@@ -105,6 +113,7 @@ def _relabel(
                 )
             relabeled.append(with_label(labels, target, value))
             is_set[row] = True
+        context.budget.take_characters(made)
         return relabeled, is_set
 
     labels, is_set = context.labels.remember(vector.labels, key, compute)
@@ -119,6 +128,11 @@ def _value(labels: Labels, name: str) -> str:
         if pair[0] == name:
             return pair[1]
     return ""
+
+
+def _check_parts(call: Call, what: str, number: int) -> None:
+    if number > MOST_PARTS:
+        raise QueryError(f"{call.name}() has {number} {what}, the limit is {MOST_PARTS}")
 
 
 def _check_name(call: Call, role: str, name: str) -> None:

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from typing import TypeVar
 
 from query.labels import Labels
+
+T = TypeVar("T", Labels, str)
 
 SHARE = 500
 """Label sets that are worked on at once: under a millisecond."""
 
 
-def sorted_rows(labels: Sequence[Labels]) -> list[int]:
-    """Return the rows in the order of their labels, equal ones in the order of their rows."""
+def sorted_rows(labels: Sequence[T]) -> list[int]:
+    """Return the rows in the order of their labels or texts, equal ones in the order of their rows."""
     bounds = sorted(labels[::SHARE])
     shares: list[list[int]] = [[] for _ in range(len(bounds) + 1)]
     for row, one in enumerate(labels):
@@ -24,6 +27,11 @@ def sorted_rows(labels: Sequence[Labels]) -> list[int]:
     for share in shares:
         share.sort(key=labels.__getitem__)
     return [row for share in shares for row in share]
+
+
+def sorted_texts(texts: Sequence[str]) -> list[str]:
+    """Return `texts` in order."""
+    return [texts[row] for row in sorted_rows(texts)]
 
 
 def different(labels: Sequence[Labels]) -> set[Labels]:

@@ -11,8 +11,11 @@ import numpy as np
 
 from query.labels import Labels, Matcher, MatchOp
 from query.queryable import BoolArray, Int64Array
+from query.slices import Sliced, whole
 
 MAX_CACHED_QUESTIONS = 256
+_VALUES_AT_ONCE = 128
+"""Label values that a matcher judges at once: a regular expression takes 4 us for each."""
 
 _EVERYTHING = ("", "")
 """Stands for the posting of all rows; no label has an empty name."""
@@ -89,22 +92,40 @@ class Index:
 
     def match(self, matchers: Sequence[Matcher]) -> Int64Array:
         """Return the rows that match, ascending; the array is shared and must not be changed."""
+        return whole(self.matching(matchers))
+
+    def matching(self, matchers: Sequence[Matcher]) -> Sliced[Int64Array]:
+        """Return what `match` does.
+
+        Of series that come or go in the pauses the result may hold the rows or not, and rows that are another's by now.
+        """
         question = tuple([(matcher.name, matcher.op, matcher.value) for matcher in matchers])
         found = self._matched.get(question)
         if found is not None and found[0] == self.changes:
             self._matched.move_to_end(question)
             return found[1]
-        rows = self._search(matchers)
-        self._matched[question] = (self.changes, rows)
+        changes = self.changes
+        rows = yield from self._search(matchers)
+        if changes != self.changes:
+            return rows
+        self._matched[question] = (changes, rows)
         self._matched.move_to_end(question)
         if len(self._matched) > MAX_CACHED_QUESTIONS:
             self._matched.popitem(last=False)
         return rows
 
-    def _search(self, matchers: Sequence[Matcher]) -> Int64Array:
+    def _search(self, matchers: Sequence[Matcher]) -> Sliced[Int64Array]:
         """Intersect postings, beginning with the shortest."""
-        wanted = [self._wanted(matcher) for matcher in matchers if not matcher.accepts("")]
-        unwanted = [self._unwanted(matcher) for matcher in matchers if matcher.accepts("")]
+        wanted: list[Int64Array] = []
+        unwanted: list[Int64Array] = []
+        for matcher in matchers:
+            if matcher.accepts(""):
+                unwanted.append((yield from self._of_values(matcher, accepted=False)))
+            elif matcher.op is MatchOp.EQUAL:
+                posting = self._postings.get(matcher.name, {}).get(matcher.value)
+                wanted.append(_rows([] if posting is None else [posting]))
+            else:
+                wanted.append((yield from self._of_values(matcher, accepted=True)))
         if not wanted:
             everything = self._postings.get("", {}).get("")
             wanted = [_rows([] if everything is None else [everything])]
@@ -117,18 +138,20 @@ class Index:
                 rows = rows[~self._mask(others)[rows]]
         return np.sort(rows)
 
-    def _wanted(self, matcher: Matcher) -> Int64Array:
-        """Return the rows whose value `matcher` accepts."""
-        values = self._postings.get(matcher.name, {})
-        if matcher.op is MatchOp.EQUAL:
-            posting = values.get(matcher.value)
-            return _rows([] if posting is None else [posting])
-        return _rows([posting for value, posting in values.items() if matcher.accepts(value)])
-
-    def _unwanted(self, matcher: Matcher) -> Int64Array:
-        """Return the rows whose value `matcher`, which accepts a missing label, does not accept."""
-        values = self._postings.get(matcher.name, {})
-        return _rows([posting for value, posting in values.items() if not matcher.accepts(value)])
+    def _of_values(self, matcher: Matcher, *, accepted: bool) -> Sliced[Int64Array]:
+        """Return the rows that carry the label with a value that `matcher` accepts, or that it does not accept."""
+        of_values = self._postings.get(matcher.name, {})
+        values, postings = list(of_values), list(of_values.values())
+        found: list[Int64Array] = []
+        for first in range(0, len(values), _VALUES_AT_ONCE):
+            if first:
+                yield 0
+            some = slice(first, first + _VALUES_AT_ONCE)
+            judged = zip(values[some], postings[some], strict=True)
+            found.append(
+                _rows([rows for value, rows in judged if matcher.accepts(value) is accepted])
+            )
+        return np.concatenate(found) if found else _rows([])
 
     def _mask(self, rows: Int64Array) -> BoolArray:
         mask = np.zeros(self._size, dtype=np.bool_)

@@ -11,12 +11,14 @@ too, turns it into an ordinary NaN and may warn: drop stale samples by `is_stale
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from query.queryable import STALE_BITS, Float64Array, Int64Array
+from query.queryable import STALE_BITS, BoolArray, Float64Array, Int64Array
+from query.slices import Sliced, whole
+from query.store.table import Table, resized
 
 RING_SIZES = (16, 64, 256, 1024)
 """Powers of two, so that a position in a ring is a bit mask away."""
@@ -33,9 +35,14 @@ _FIRST_CAPACITY = 256
 _FIRST_WIDTH = 8
 _BLOCK = 1_024
 """Rows read at once; 10,000 rows in one piece took 2 ms, most of it page faults, in blocks 0.7 ms."""
+_CELLS = 16 * _BLOCK
+"""Slots looked at at once: under half a millisecond."""
+_NEWEST_AT_ONCE = 4_096
+"""Rows whose newest sample is read at once, for the same reason."""
+_CLOSED = int(np.iinfo(np.int64).max)
+"""Stands where a row has no ring: later than any opening."""
 
 Rows = npt.NDArray[np.int64]
-ScalarT = TypeVar("ScalarT", bound=np.generic)
 
 
 class Samples(NamedTuple):
@@ -63,6 +70,10 @@ class Rings:
         self._base = np.zeros(0, dtype=np.int64)
         self._mask = np.zeros(0, dtype=np.int64)
         self._written = np.zeros(0, dtype=np.int64)
+        self._opened = np.zeros(0, dtype=np.int64)
+        """Which opening gave each row its ring, counted from 1, or _CLOSED."""
+        self.openings = 0
+        """How many rings were given out so far."""
 
     @property
     def capacity(self) -> int:
@@ -74,15 +85,19 @@ class Rings:
         self._base = resized(self._base, rows)
         self._mask = resized(self._mask, rows)
         self._written = resized(self._written, rows)
+        self._opened = resized(self._opened, rows)
 
     def open(self, row: int, size: int = RING_SIZES[0]) -> None:
         """Give `row` an empty ring."""
         self._base[row] = self._allocate(size)
         self._mask[row] = size - 1
         self._written[row] = 0
+        self.openings += 1
+        self._opened[row] = self.openings
 
     def close(self, rows: Rows) -> None:
         """Take the rings of `rows` back."""
+        self._opened[rows] = _CLOSED
         for base, mask in zip(self._base[rows].tolist(), self._mask[rows].tolist(), strict=True):
             self._free[mask + 1].append(base)
 
@@ -161,32 +176,79 @@ class Rings:
         """Return how many samples each of `rows` holds."""
         return np.minimum(self._written.take(rows), self._mask.take(rows) + 1)
 
+    def reaches(self, rows: Rows, start_ms: int) -> BoolArray:
+        """Return which of `rows` hold a sample after `start_ms`."""
+        later = self.newest(rows)[0] > start_ms
+        later &= self._written.take(rows) > 0
+        return later
+
+    def same(self, rows: Rows, since: int) -> BoolArray:
+        """Return which of `rows` are what they were when there had been `since` openings, and not another's by now."""
+        same: BoolArray = self._opened.take(rows) <= since
+        return same
+
     def read(self, rows: Rows, start_ms: int, end_ms: int) -> Samples:
-        """Return the samples of `rows` in (start_ms, end_ms].
+        """Return the samples of `rows` in (start_ms, end_ms]."""
+        return whole(self.reading(rows, start_ms, end_ms, self.openings))
+
+    def reading(self, rows: Rows, start_ms: int, end_ms: int, since: int) -> Sliced[Samples]:
+        """Return the samples of `rows` in (start_ms, end_ms], none where a row is not the `same` since `since`.
 
         Only as many columns are read as reach back to `start_ms`: a question about the last minute does not pay for
         rings that remember an hour. The work goes in blocks of rows, so that what is needed on the way is small enough
-        to be taken from the heap; and with one line per column, turned round at the end, because numpy is several times
-        faster along long lines.
+        to be taken from the heap; and with one line per column, because numpy is several times faster along long lines.
+        Rows may be written, opened and closed in the pauses: each is read whole between two of them.
         """
-        first = np.empty(len(rows), dtype=np.int64)
         counts = np.empty(len(rows), dtype=np.int64)
-        blocks = [slice(at, at + _BLOCK) for at in range(0, len(rows), _BLOCK)]
-        for block in blocks:
-            first[block], counts[block] = self._range(rows[block], start_ms, end_ms)
-        shape = (int(counts.max(initial=0)), len(rows))
-        times_ms, values = np.empty(shape, dtype=np.int64), np.empty(shape, dtype=np.float64)
-        for block in blocks:
-            some = rows[block]
-            at = _positions(first[block], shape[0], self._base.take(some), self._mask.take(some))
-            times_ms[:, block] = self._times.take(at)
-            values[:, block] = self._values.take(at)
-        return Samples(times_ms.T, values.T, counts)
+        table, block = Table(len(rows)), rows[:0]
+        at, most, depth = 0, _BLOCK, 0
+        while at < len(rows):
+            if at:
+                yield depth * len(block)
+            block = rows[at : at + most]
+            width = self._width(block, start_ms)
+            most = min(max(_CELLS // max(width, 1), 1), _BLOCK)
+            block = block[:most]
+            first, found = self._range(block, width, start_ms, end_ms)
+            found[~self.same(block, since)] = 0
+            counts[at : at + len(block)] = found
+            depth = int(found.max(initial=0))
+            if depth > table.room:
+                yield from table.deepened(depth, at)
+                continue  # the rows may have changed
+            if depth:
+                where = _positions(first, depth, self._base.take(block), self._mask.take(block))
+                table.times_ms[:depth, at : at + len(block)] = self._times.take(where)
+                table.values[:depth, at : at + len(block)] = self._values.take(where)
+            at += len(block)
+        depth = int(counts.max(initial=0))
+        return Samples(table.times_ms[:depth].T, table.values[:depth].T, counts)
 
     def read_newest(self, rows: Rows, start_ms: int, end_ms: int) -> Samples:
-        """Return the newest sample of each of `rows` in (start_ms, end_ms], in at most one column.
+        """Return the newest sample of each of `rows` in (start_ms, end_ms], in at most one column."""
+        return whole(self.reading_newest(rows, start_ms, end_ms, self.openings))
 
-        It is among the last few of the ring, unless the question is about times that are long past.
+    def reading_newest(self, rows: Rows, start_ms: int, end_ms: int, since: int) -> Sliced[Samples]:
+        """Return the newest sample of each of `rows` in (start_ms, end_ms], in one column; pauses as `reading` does."""
+        times_ms, values = np.empty((1, len(rows)), dtype=np.int64), np.empty((1, len(rows)))
+        counts = np.zeros(len(rows), dtype=np.int64)
+        for at in range(0, len(rows), _NEWEST_AT_ONCE):
+            if at:
+                yield _NEWEST_AT_ONCE
+            block = slice(at, at + _NEWEST_AT_ONCE)
+            found = self._newest_in(rows[block], start_ms, end_ms)
+            if found is None:
+                found = yield from self.reading(rows[block], start_ms, end_ms, since)
+                found = _last_column(found)
+            counts[block] = np.where(self.same(rows[block], since), found.counts, 0)
+            if found.times_ms.shape[1]:
+                times_ms[:, block], values[:, block] = found.times_ms.T, found.values.T
+        return Samples(times_ms.T, values.T, counts)
+
+    def _newest_in(self, rows: Rows, start_ms: int, end_ms: int) -> Samples | None:
+        """Return the newest samples in (start_ms, end_ms], None if they are not all among the last few of the rings.
+
+        They are, unless the question is about times that are long past.
         """
         written, mask = self._written.take(rows), self._mask.take(rows)
         base, held = self._base.take(rows), np.minimum(written, mask + 1)
@@ -199,33 +261,30 @@ class Rings:
             number[late] -= 1
             times_ms[late] = self._times.take(base[late] + (number[late] & mask[late]))
         else:
-            return _last_column(self.read(rows, start_ms, end_ms))
+            return None
         there = (held > 0) & (times_ms > start_ms) & (times_ms <= end_ms)
         values = self._values.take(base + (number & mask))
         return Samples(times_ms[:, None], values[:, None], there.astype(np.int64))
 
-    def _range(self, rows: Rows, start_ms: int, end_ms: int) -> tuple[Int64Array, Int64Array]:
-        """Return the number of the first sample of each row in (start_ms, end_ms], and how many there are."""
+    def _range(
+        self, rows: Rows, width: int, start_ms: int, end_ms: int
+    ) -> tuple[Int64Array, Int64Array]:
+        """Return the number of the first sample of each row in (start_ms, end_ms], and how many there are.
+
+        They are among the `width` newest.
+        """
         written, mask = self._written.take(rows), self._mask.take(rows)
-        base = self._base.take(rows)
-        held = np.minimum(written, mask + 1)
-        width = self._width(base, written, mask, held, start_ms)
-        first = written - np.minimum(held, width)
-        times = self._times.take(_positions(first, width, base, mask))
+        first = written - np.minimum(np.minimum(written, mask + 1), width)
+        times = self._times.take(_positions(first, width, self._base.take(rows), mask))
         there = np.arange(width)[:, None] < written - first
         before = np.count_nonzero((times <= start_ms) & there, axis=0)
         counts = np.count_nonzero((times <= end_ms) & there, axis=0) - before
         return first + before, np.maximum(counts, 0)
 
-    def _width(
-        self,
-        base: Int64Array,
-        written: Int64Array,
-        mask: Int64Array,
-        held: Int64Array,
-        start_ms: int,
-    ) -> int:
+    def _width(self, rows: Rows, start_ms: int) -> int:
         """Return how many of the newest samples of each row reach back to `start_ms`, rounded up."""
+        written, mask = self._written.take(rows), self._mask.take(rows)
+        base, held = self._base.take(rows), np.minimum(written, mask + 1)
         longest = int(held.max(initial=0))
         width = min(_FIRST_WIDTH, longest)
         while width < longest:
@@ -287,12 +346,3 @@ def _positions(first: Int64Array, width: int, base: Int64Array, mask: Int64Array
     at &= mask
     at += base
     return at
-
-
-def resized(array: npt.NDArray[ScalarT], length: int) -> npt.NDArray[ScalarT]:
-    """Return `array` with room for at least `length` elements, doubled; new elements are undefined."""
-    if length <= len(array):
-        return array
-    grown = np.empty(max(length, 2 * len(array)), dtype=array.dtype)
-    grown[: len(array)] = array
-    return grown

@@ -6,8 +6,9 @@ import numpy as np
 
 from query.labels import Labels, name_in
 from query.queryable import NO_TIME, BoolArray, Int64Array
-from query.store.ring import Rings, resized
+from query.store.ring import Rings
 from query.store.senders import Sender
+from query.store.table import resized
 
 LOOK_FIRST = int(np.iinfo(np.int64).max)
 """In `gate_ms`: this row's next sample must be looked at by itself first; it is the first, or follows an end or a reset.

@@ -12,7 +12,7 @@ import numpy as np
 
 from query.labels import Labels
 from query.queryable import NO_TIME, Int64Array
-from query.store.ring import resized
+from query.store.table import resized
 
 DEFAULT_REPORT_INTERVAL_MS = 60_000
 """Of a sender that reports without having opened a stream (keda.md 6.3.5, OTLP)."""

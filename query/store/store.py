@@ -13,12 +13,12 @@ import numpy as np
 
 from query.labels import Labels, Matcher, name_in
 from query.queryable import NO_TIME, Selection
+from query.slices import Sliced, whole
 from query.store.collection import Collection
 from query.store.dump import VERSION, Dump, DumpError, Loading, dump_collection
-from query.store.index import MAX_CACHED_QUESTIONS
 from query.store.intake import Intake
 from query.store.names import MAX_NAME_LENGTH, Names
-from query.store.reading import Matched, describe, label_sets, read
+from query.store.questions import Questions
 from query.store.rows import Series
 from query.store.senders import (
     DEFAULT_REPORT_INTERVAL_MS,
@@ -51,7 +51,6 @@ class Store:
         self._settings = settings
         self._notify = notify
         self.counters: Counter[str] = Counter(dict.fromkeys(COUNTERS, 0))
-        self._described: tuple[int, dict[int, Matched]]
         self._empty()
         self._all_live = False
         """Whether the last search for series of ended senders found none, and no sender has ended since."""
@@ -212,15 +211,21 @@ class Store:
         newest_only: bool = False,
     ) -> Selection:
         """Return the series that match, with their samples in (start_ms, end_ms], or only the newest of them."""
-        return read(
-            self._match(matchers),
-            self._collection.rows,
-            self._collection.rings,
-            self._senders,
-            start_ms=start_ms,
-            end_ms=end_ms,
-            newest_only=newest_only,
-            refused_at_ms=self._names.refused_at_ms(matchers),
+        return whole(
+            self.selecting(matchers, start_ms=start_ms, end_ms=end_ms, newest_only=newest_only)
+        )
+
+    def selecting(
+        self,
+        matchers: Sequence[Matcher],
+        *,
+        start_ms: int,
+        end_ms: int,
+        newest_only: bool = False,
+    ) -> Sliced[Selection]:
+        """Return what `select` does, bit by bit."""
+        return self._questions.selecting(
+            matchers, start_ms=start_ms, end_ms=end_ms, newest_only=newest_only
         )
 
     def knows(self, name: str) -> bool:
@@ -229,11 +234,9 @@ class Store:
 
     def label_sets(
         self, matchers: Sequence[Matcher], *, start_ms: int, end_ms: int
-    ) -> list[Labels]:
-        """Return the labels of the series that match and whose samples reach into [start_ms, end_ms]."""
-        return label_sets(
-            self._match(matchers), self._collection.rings, start_ms=start_ms, end_ms=end_ms
-        )
+    ) -> Sliced[list[Labels]]:
+        """Return the labels of the series that match and whose samples reach into [start_ms, end_ms], bit by bit."""
+        return self._questions.label_sets(matchers, start_ms=start_ms, end_ms=end_ms)
 
     def label_names(self) -> list[str]:
         """Return every label name in use."""
@@ -336,23 +339,10 @@ class Store:
         rows, rings = self._collection.rows, self._collection.rings
         self._intake = Intake(rows, rings, self.counters, self._settings.retention_ms)
         self._names = Names(self._settings.max_known_names)
-        self._described = (-1, {})
+        self._questions = Questions(self._collection, self._names)
 
     def _live(self, sender: Sender) -> bool:
         return bool(self._senders.live[sender.number])
-
-    def _match(self, matchers: Sequence[Matcher]) -> Matched:
-        """Return the matched rows with what is known of them, as long as no series comes or goes."""
-        index = self._collection.index
-        rows = index.match(matchers)
-        changes, described = self._described
-        if changes != index.changes or len(described) >= MAX_CACHED_QUESTIONS:
-            self._described = (index.changes, described := {})
-        found = described.get(id(rows))
-        if found is None or found.rows is not rows:
-            found = describe(rows, self._collection.rows, self._senders, self._names.exponential)
-            described[id(rows)] = found
-        return found
 
     def _add_sender(self, name: str, at_ms: int, report_interval_ms: int) -> Sender | None:
         sender = self._senders.add(name, report_interval_ms)

@@ -141,17 +141,36 @@ class Decoder:
         return labels
 
 
+_ALL = slice(None)
+
+
 class WireMetric(Metric):
     """A metric as it arrived, its own `EncodedPoints`: a report has 79, and a filter drops most of them unread."""
 
-    __slots__ = ("_layout", "_message")
+    __slots__ = ("_layout", "_message", "_part")
 
-    def __init__(self, layout: Layout, message: Message) -> None:
+    def __init__(self, layout: Layout, message: Message, part: slice = _ALL) -> None:
+        """Read `part` of the message's series."""
         # Metric's own would take as long again.
         self.header = layout.header
         self._data_points = None
         self._layout = layout
         self._message = message
+        self._part = part
+
+    @property
+    def series_count(self) -> int:
+        """How many series there are, good or bad."""
+        return len(range(*self._part.indices(len(self._message.timeseries))))
+
+    def cut(self, most: int) -> Iterator[WireMetric]:
+        """Yield metrics of at most so many series, which are this one's; itself if it has no more."""
+        number = len(self._message.timeseries)
+        if not most < number <= MAX_SERIES:
+            yield self
+            return
+        for first in range(0, number, most):
+            yield WireMetric(self._layout, self._message, slice(first, first + most))
 
     @property
     def encoded(self) -> EncodedPoints | None:
@@ -242,7 +261,7 @@ class WireMetric(Metric):
             decoder.count(Refusal.UNDECODABLE_METRIC, 1)
             return
         # A slice for speed: upb copies a list at once, but iterates it by index.
-        for raw in self._message.timeseries[:]:
+        for raw in self._message.timeseries[self._part]:
             try:
                 start, found, points = cut_series(raw)
             except schema.WireError:

@@ -15,10 +15,11 @@ import grpc
 import structlog
 
 from receivers.addresses import peer_address
-from receivers.consumer import Clock, Consumer, Count, Presence, Sender
+from receivers.consumer import Batch, Clock, Consumer, Count, Presence, Sender
 from receivers.errors import ConsumeError, DecodeError
 from receivers.listening import listen
 from receivers.opencensus.decode import Decoder
+from receivers.opencensus.parts import parts_of
 from receivers.opencensus.refusals import Refusal
 from receivers.opencensus.stream import FirstMessageError, StreamState
 
@@ -30,6 +31,8 @@ DEFAULT_MAX_RECV_MSG_SIZE_BYTES = 16 * 1024 * 1024
 DEFAULT_BIND_RETRY_S = 5.0
 DEFAULT_KEEPALIVE_TIME_MS = 30_000
 DEFAULT_KEEPALIVE_TIMEOUT_MS = 20_000
+_LARGE_BYTES = 65_536
+"""Smaller messages are handed on as they are, without a look at how many series there are; daprd's have some 43 KB."""
 _LOG_EVERY_MS = 10_000
 
 _OPTIONS = (
@@ -163,7 +166,8 @@ class OpenCensusServer:
             while (raw := await context.read()) is not grpc.aio.EOF:
                 messages += 1
                 try:
-                    self._receive(state, raw, be_present)
+                    for _ in self._receive(state, raw, be_present):
+                        await asyncio.sleep(0)
                 except FirstMessageError as error:
                     self._count(Refusal.NO_NODE, 1)
                     await context.abort(grpc.StatusCode.UNKNOWN, str(error))
@@ -194,8 +198,11 @@ class OpenCensusServer:
 
     def _receive(
         self, state: StreamState, raw: bytes, be_present: Callable[[Sender, int], None]
-    ) -> None:
-        """Hand on one message; all that can go wrong with it is counted here, but for a wrong first message."""
+    ) -> Iterator[None]:
+        """Hand on one message; all that can go wrong with it is counted here, but for a wrong first message.
+
+        Yields between the parts of a large one.
+        """
         at_ms = self._clock()
         try:
             batch = state.receive(raw, at_ms)
@@ -207,14 +214,21 @@ class OpenCensusServer:
         if batch is None:
             return
         self._presence.reported(batch.sender, at_ms)
+        parts = parts_of(batch) if len(raw) > _LARGE_BYTES else (batch,)
+        for number, part in enumerate(parts):
+            if number:
+                yield
+            self._hand_on(part)
+
+    def _hand_on(self, batch: Batch) -> None:
         try:
             self._consumer.consume(batch)
         except ConsumeError:
             self._count(Refusal.CONSUMER_ERROR, 1)
         except Exception:  # the top of a stream's task: no message ends it
             self._count(Refusal.CONSUMER_ERROR, 1)
-            if at_ms - self._logged_at_ms >= _LOG_EVERY_MS:
-                self._logged_at_ms = at_ms
+            if batch.received_at_ms - self._logged_at_ms >= _LOG_EVERY_MS:
+                self._logged_at_ms = batch.received_at_ms
                 log.exception("consumer failed", sender=str(batch.sender))
 
 

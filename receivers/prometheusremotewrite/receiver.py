@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from typing import NamedTuple
 
 from receivers.consumer import Batch, Clock, Consumer, Count, Presence, Sender
 from receivers.errors import ConsumeError, DecodeError, RetryableError
 from receivers.model import Resource, ResourceMetrics, Scope, ScopeMetrics
-from receivers.prometheusremotewrite.decode import Decoder, FamilyMetadata, Written
+from receivers.prometheusremotewrite.decode import Decoder, FamilyMetadata
 from receivers.prometheusremotewrite.refusals import TOLD_TO_THE_WRITER, Refusal
 
 PROTOCOL = "prometheusremotewrite"
@@ -30,7 +30,7 @@ class Answer(NamedTuple):
 
 
 class RemoteWriteReceiver:
-    """Takes remote write requests; runs on the event loop and does not wait."""
+    """Takes remote write requests; runs on the event loop, bit by bit, and does not wait."""
 
     def __init__(
         self,
@@ -58,8 +58,10 @@ class RemoteWriteReceiver:
 
     def receive(
         self, body: bytes, *, peer: str, content_type: str = "", content_encoding: str = ""
-    ) -> Answer:
-        """Store what is good of a request; `peer` is the address of whoever sent it.
+    ) -> Generator[None, None, Answer]:
+        """Store what is good of a request and return its answer; `peer` is the address of whoever sent it.
+
+        Pauses after each millisecond's work; what came until then is stored, and other requests may be taken in between.
 
         204: all is stored, or left out without need to tell; 400: something was refused, the rest is stored, sending
         it again does not help; 413: larger than the limit; 415: not version 1; 503: send it again later.
@@ -67,43 +69,46 @@ class RemoteWriteReceiver:
         refusal = _unsupported(content_type, content_encoding)
         if refusal:
             return Answer(415, refusal)
-        at_ms = self._clock()
         try:
-            raw = uncompress(body, self._max_request_bytes)
-            written = self._decoder.decode(raw, at_ms)
+            return (yield from self._store(body, Sender(PROTOCOL, peer), self._clock()))
         except TooLargeError as error:
             self._count(Refusal.UNDECODABLE_REQUEST, 1)
             return Answer(413, str(error))
         except DecodeError as error:
             self._count(Refusal.UNDECODABLE_REQUEST, 1)
             return Answer(400, str(error))
-        for reason, amount in written.refused.items():
-            if amount:
-                self._count(reason, amount)
-        try:
-            self._hand_on(written, Sender(PROTOCOL, peer), at_ms)
         except RetryableError as error:
             self._count(Refusal.CONSUMER_ERROR, 1)
             return Answer(503, str(error), error.retry_after_s)
         except ConsumeError as error:
             self._count(Refusal.CONSUMER_ERROR, 1)
             return Answer(400, str(error))
-        return _answer(written.refused)
 
-    def _hand_on(self, written: Written, sender: Sender, at_ms: int) -> None:
-        """Report the sender and hand on the batches.
+    def _store(self, body: bytes, sender: Sender, at_ms: int) -> Generator[None, None, Answer]:
+        """Hand on the parts of a request.
 
         Raises:
-            ConsumeError: one was not taken.
+            DecodeError: It is none.
+            ConsumeError: A part was not taken.
         """
-        batches = [metrics for metrics in written.batches if metrics]
-        if batches:
-            self._presence.reported(sender, at_ms)
-        for metrics in batches:
-            scoped = ScopeMetrics(self._scope, metrics)
-            self._consumer.consume(
-                Batch(sender, at_ms, [ResourceMetrics(self._resource, [scoped])])
-            )
+        raw = uncompress(body, self._max_request_bytes)
+        refused: Counter[Refusal] = Counter()
+        reported = False
+        for part in self._decoder.decode(raw, at_ms):
+            for reason, amount in part.refused.items():
+                if amount:
+                    self._count(reason, amount)
+            refused.update(part.refused)
+            for metrics in filter(None, part.batches):
+                if not reported:
+                    self._presence.reported(sender, at_ms)
+                    reported = True
+                scoped = ScopeMetrics(self._scope, metrics)
+                self._consumer.consume(
+                    Batch(sender, at_ms, [ResourceMetrics(self._resource, [scoped])])
+                )
+            yield
+        return _answer(refused)
 
 
 class TooLargeError(DecodeError):

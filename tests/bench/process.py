@@ -68,6 +68,14 @@ class Process:
             busy_s = now_s
             time.sleep(QUIET_S)
 
+    def until_busy(self) -> None:
+        """Wait until it works without pause."""
+        before_s = self.cpu_s()
+        time.sleep(QUIET_S)
+        while (now_s := self.cpu_s()) < before_s + QUIET_S / 2:
+            before_s = now_s
+            time.sleep(QUIET_S)
+
     def metric(self, name: str) -> float:
         """Return the value of one of tallyd's own metrics that has no labels."""
         with urlopen(f"http://127.0.0.1:{self.ports['telemetry']}/metrics") as page:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 
 from tests.support.remote_write import compressed, field, sample, time_series, write_request
 
@@ -43,6 +43,17 @@ class Data:
                     head + field(2, sample(time_ms, _value(number, turn))) for number, head in part
                 )
             )
+
+
+def bodies_of_new(series: int, at_ms: int) -> Iterator[bytes]:
+    """Yield requests of so many series each that nobody has written before."""
+    for first in count(0, series):
+        yield compressed(
+            write_request(
+                time_series([("__name__", "new"), ("n", str(number))], [(at_ms, 1.0)])
+                for number in range(first, first + series)
+            )
+        )
 
 
 def _labels(number: int) -> list[tuple[str, str]]:

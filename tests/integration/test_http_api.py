@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from query.labels import Labels
-from tests.support.http_api import START_MS, HttpClient, http_client
+from tests.support.http_api import START_MS, WITH_REMOTE_WRITE, HttpClient, http_client
 from tests.support.opencensus_messages import ci, node, request
 from tests.support.remote_write import HEADERS, compressed, metadata, write_request
 
@@ -400,3 +400,28 @@ async def test_metadata(client: HttpClient) -> None:
         len(await client.data("/api/v1/metadata", limit=1)),
         await client.data("/api/v1/metadata", metric="nobody"),
     ) == ("counter", x_total, up, 1, {})
+
+
+@pytest.mark.parametrize(
+    ("settings", "found"),
+    [
+        ("", {290: 1, 310: 0}),
+        ("exporters: {windows: {retention: 10m}}", {310: 1, 590: 1, 610: 0}),
+        ("exporters: {windows: {retention: 0s}}", {290: 1, 310: 0}),
+        (
+            "exporters: {windows: {retention: 10m}}\nextensions: {http_api: {lookback: 1m}}",
+            {50: 1, 70: 0},
+        ),
+    ],
+    ids=["default", "retention", "no retention", "lookback"],
+)
+async def test_lookback(settings: str, found: dict[int, int]) -> None:
+    """A plain selector finds what is as old as samples get, unless `lookback` says otherwise."""
+    async with http_client(f"{WITH_REMOTE_WRITE}\n{settings}") as client:
+        await client.write({(("__name__", "x"),): [(0, 1.0)]})
+        for after_s, number in found.items():
+            at_s = START_MS / 1000 + after_s
+            data = await client.data(
+                "/api/v1/query", query="last_over_time(x[1h]) and x", time=at_s
+            )
+            assert len(data["result"]) == number, after_s

@@ -54,6 +54,42 @@ QUERIES: dict[str, tuple[str, int]] = {
         "label_replace(" * 20 + "x_total" + ', "n", "$1$1$1$1$1$1$1$1$1$1", "n", "(.*)")' * 20,
         422,
     ),
+    "label_replace with 5,000 references": (
+        'label_replace(x_total, "n", "' + "$1" * 5_000 + '", "n", "(.*)")',
+        422,
+    ),
+    "200 operators beside each other": (
+        " or ".join(
+            f'label_replace(x_total, "m{n}", "{"x" * 60}${"{1}" * 2}", "n", "(.*)")'
+            for n in range(200)
+        ),
+        400,
+    ),
+    "label_join of 1,000 labels": (
+        'label_join(x_total, "n", "", ' + ", ".join(f'"l{n}"' for n in range(1_000)) + ")",
+        422,
+    ),
+    "absent of 2,000 matchers": (
+        "absent(nobody{" + ",".join(f'l{n}="1"' for n in range(2_000)) + "})",
+        200,
+    ),
+    "2,000 matchers": ("x_total{" + ",".join(f'n!="a{n}"' for n in range(2_000)) + "}", 200),
+    "2,000 regular expressions": (
+        "x_total{" + ",".join(f'n!~"a{n}.b"' for n in range(2_000)) + "}",
+        400,
+    ),
+    "an alternation of 10,000": ('x_total{n=~".?(' + "|".join(map(str, range(9_999))) + ')"}', 200),
+    "quantiles of a quantile": ("quantile(" * 500 + "1, x_total" + ")" * 500, 400),
+    "a time at the end of time": ("x_total @ 9e300", 400),
+    "an offset of 292 years": ("x_total offset 292y", 200),
+    "offsets that add up": ("max_over_time(" * 4 + "x_total" + "[1y:1y] offset 290y)" * 4, 200),
+    "everything with everything": ("x_total + on() group_left x_total", 422),
+    "2,000 selectors": (" or ".join(["x_total"] * 2_000), 400),
+    "2,000 signs before a vector": ("-" * 2_000 + "x_total", 400),
+    "values of 11,000 steps": (
+        'count_values("v", max_over_time(vector(time())[11000s:1s] offset 1y))',
+        200,
+    ),
     "a subquery of a billion steps": ("sum_over_time(vector(1)[1000000000s:1s])", 422),
     "nested subqueries": (
         "max_over_time(" * 5 + "vector(1)" + "[4d:1s])" * 5,

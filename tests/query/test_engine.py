@@ -4,7 +4,9 @@ import pytest
 
 from query.engine import PromEngine, QueryOptions, check_range
 from query.errors import BadQueryError, QueryError, QuerySyntaxError
+from query.evaluate import context
 from query.evaluate.results import ResultType
+from query.slices import whole
 from tests.support.asking import ask, ask_range, named, points, values
 from tests.support.selections import FixedQueryable, Row, ms
 
@@ -124,7 +126,7 @@ def test_types_without_a_range(text: str) -> None:
 def test_prepared_queries_stand_still() -> None:
     """What is prepared holds its samples, and says how many: it may be evaluated later, elsewhere."""
     engine = PromEngine(FixedQueryable(rows=ROWS))
-    prepared = engine.prepare_instant("sum(x) + sum(max_over_time(x[1m]))", ms(65))
+    prepared = whole(engine.preparing_instant("sum(x) + sum(max_over_time(x[1m]))", ms(65)))
     assert (prepared.samples, values(prepared.evaluate())) == (2 + 12, {"": [240]})
 
 
@@ -135,3 +137,27 @@ def test_many_texts() -> None:
         assert values(engine.instant(str(i), 0)) == {"": [i]}
     with pytest.raises(QuerySyntaxError):
         engine.instant("x{", 0)
+
+
+def test_characters_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All label values that one query makes are bounded together, not only those of each call."""
+    monkeypatch.setattr(context, "MOST_CHARACTERS", 25)
+    engine = PromEngine(FixedQueryable(rows=ROWS))
+    one = 'label_replace(x, "b", "12345", "", "")'
+    assert len(engine.instant(f"{one} + {one}", ms(60)).rows) == 2
+    with pytest.raises(QueryError, match="more than 25 characters would be made"):
+        engine.instant(f"{one} + {one.replace('x', 'abs(x)')} + {one.replace('1', 'a')}", ms(60))
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('label_replace(x, "b", "' + "$1" * 101 + '", "a", "(.*)")', "has 101 references"),
+        ("label_join(x, 'b', '', " + ",".join(["'a'"] * 101) + ")", "has 101 labels to join"),
+        ("x{" + "a=~'.'," * 101 + "}", "more than 100 regular expressions"),
+    ],
+)
+def test_parts_are_bounded(text: str, problem: str) -> None:
+    """What takes long for each series, or for each matcher, may not be repeated without end."""
+    with pytest.raises(QueryError, match=problem):
+        PromEngine(FixedQueryable(rows=ROWS)).instant(text, ms(60))

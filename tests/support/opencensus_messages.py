@@ -129,6 +129,12 @@ def ci(
     return metric(name, CUMULATIVE_INT64, keys, [(values, [point(value, at)])])
 
 
+def many_series(name: str, number: int) -> Any:
+    """A metric of so many series, one label value each."""
+    rows = [([str(value)], [point(value)]) for value in range(number)]
+    return metric(name, CUMULATIVE_INT64, ["n"], rows)
+
+
 def request(*metrics: Any, node: Any = None, resource: Any = None) -> bytes:
     """An ExportMetricsServiceRequest."""
     message = Request(metrics=metrics)

@@ -9,6 +9,7 @@ import numpy as np
 
 from query.labels import Labels, Matcher
 from query.queryable import NO_TIME, STALE_BITS, Selection, Senders
+from query.slices import Sliced
 
 STALE = float(np.array([STALE_BITS], dtype=np.uint64).view(np.float64)[0])
 """Keeps its bits only as long as no arithmetic touches it."""
@@ -139,6 +140,17 @@ class FixedQueryable:
         if self.refused_at_ms == NO_TIME:
             return selection
         return replace(selection, refused_at_ms=self.refused_at_ms)
+
+    def selecting(
+        self,
+        matchers: Sequence[Matcher],
+        *,
+        start_ms: int,
+        end_ms: int,
+        newest_only: bool = False,
+    ) -> Sliced[Selection]:
+        yield 0
+        return self.select(matchers, start_ms=start_ms, end_ms=end_ms, newest_only=newest_only)
 
     def _senders(self) -> dict[str, Sender]:
         given = {sender.name: sender for sender in self.senders}

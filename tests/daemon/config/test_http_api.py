@@ -14,7 +14,7 @@ def test_defaults() -> None:
     config = parse_config("", {}).config
     assert config.extensions["http_api"] == HttpApiConfig(
         endpoint="[::]:9090",
-        lookback=300_000,
+        lookback=0,
         timeout=120_000,
         max_samples=50_000_000,
         max_concurrency=20,

@@ -15,6 +15,7 @@ from tests.query.store.support import STALE, samples
 from tests.support.consumers import Counts
 from tests.support.promtest.series import STALE_VALUE
 from tests.support.remote_write import compressed, time_series, write_request
+from tests.support.slices import result_of
 
 NOW = 1_700_000_000_000
 Samples = list[tuple[int, float | str]]
@@ -37,7 +38,7 @@ class Setup:
         peer: str = "p",
     ) -> int:
         raw = write_request([time_series(labels, [(NOW + t, v) for t, v in written])])
-        return self.receiver.receive(compressed(raw), peer=peer).status
+        return result_of(self.receiver.receive(compressed(raw), peer=peer)).status
 
     def stored(self) -> list[tuple[dict[str, str], Samples]]:
         everything = build_matcher(METRIC_NAME, MatchOp.REGEX, ".+")

@@ -615,7 +615,7 @@ class TestLabels:
         driver.report("a", 0, (M, 0, 1.0))
         for i in range(1_000):
             assert driver.samples(NAMED_M, unequal("k", str(i))) == [(0, 1.0)]
-        assert len(driver.store._described[1]) <= MAX_CACHED_QUESTIONS
+        assert len(driver.store._questions.described[1]) <= MAX_CACHED_QUESTIONS
 
     def test_new_series_are_found_by_questions_asked_before(self) -> None:
         """What a question matched is forgotten when series come, change their labels or go."""

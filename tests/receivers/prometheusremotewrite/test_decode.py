@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections import Counter
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from query.queryable import STALE_BITS
 from receivers.errors import DecodeError
 from receivers.model import MetricType
 from receivers.prometheusremotewrite.decode import Decoder, FamilyMetadata, Written
+from receivers.prometheusremotewrite.refusals import Refusal
 from tests.support.remote_write import (
     field,
     metadata,
@@ -49,6 +51,15 @@ def rows(written: Written) -> list[Row]:
     return found
 
 
+def decoded(decoder: Decoder, raw: bytes, at_ms: int) -> Written:
+    """What all parts hold together."""
+    batches, refused = [], Counter[Refusal]()
+    for part in decoder.decode(raw, at_ms):
+        batches += part.batches
+        refused += part.refused
+    return Written(batches=batches, refused=refused)
+
+
 def refused(written: Written) -> dict[str, int]:
     return {str(reason): amount for reason, amount in written.refused.items() if amount}
 
@@ -60,7 +71,7 @@ def x(*samples: tuple[int, float]) -> bytes:
 def test_a_sample_is_a_gauge_without_start() -> None:
     """Name, labels, time and value; what a writer calls a counter is not taken for one."""
     decoder = Decoder()
-    written = decoder.decode(write_request([x((NOW, 2.5))]), NOW)
+    written = decoded(decoder, write_request([x((NOW, 2.5))]), NOW)
     assert rows(written) == [("x", (("a", "1"),), NOW, 2.5)]
     assert [m.header.type for batch in written.batches for m in batch] == [MetricType.GAUGE]
 
@@ -84,8 +95,8 @@ def test_a_known_series_reads_the_same(samples: list[tuple[int, float]]) -> None
     """The short way for series that were seen before gives what the long way gives."""
     decoder = Decoder()
     request = write_request([x(*samples), time_series(Y, [(NOW, 7.0)])])
-    first = rows(decoder.decode(request, NOW))
-    again = rows(decoder.decode(request, NOW))
+    first = rows(decoded(decoder, request, NOW))
+    again = rows(decoded(decoder, request, NOW))
     assert sorted(first) == sorted(again)
     assert [(t, v) for name, _, t, v in first if name == "x"] == samples
 
@@ -96,8 +107,8 @@ def test_zeros_that_encoders_leave_out_are_read() -> None:
     zero = field(2, sample(NOW, 1.0)[9:])
     at_zero = field(2, sample(0, 1.0)[:9])
     for _ in range(2):
-        written = decoder.decode(
-            write_request([time_series(X, [], zero), time_series(Y, [], at_zero)]), NOW
+        written = decoded(
+            decoder, write_request([time_series(X, [], zero), time_series(Y, [], at_zero)]), NOW
         )
         assert sorted(rows(written)) == [
             ("x", (("a", "1"),), NOW, 0.0),
@@ -109,13 +120,13 @@ def test_stale_markers_keep_their_bits() -> None:
     """Both ways, the short one and the long one."""
     decoder = Decoder()
     for _ in range(2):
-        ((_, _, _, value),) = rows(decoder.decode(write_request([x((NOW, STALE))]), NOW))
+        ((_, _, _, value),) = rows(decoded(decoder, write_request([x((NOW, STALE))]), NOW))
         assert struct.pack("<d", value) == struct.pack("<Q", STALE_BITS)
 
 
 def test_points_can_be_decoded() -> None:
     """Processors see ordinary data points."""
-    written = Decoder().decode(write_request([x((NOW, 1.0), (NOW + 1, 2.0))]), NOW)
+    written = decoded(Decoder(), write_request([x((NOW, 1.0), (NOW + 1, 2.0))]), NOW)
     ((metric,),) = written.batches
     assert [(p.attributes, p.time_unix_nano // 10**6) for p in metric.data_points] == [
         ({"a": "1"}, NOW),
@@ -147,7 +158,7 @@ def test_what_is_left_out_spoils_nothing_else(series: bytes, reason: str) -> Non
     decoder = Decoder()
     good = time_series(Y, [(NOW, 7.0)])
     for _ in range(2):
-        written = decoder.decode(write_request([good, series, good]), NOW)
+        written = decoded(decoder, write_request([good, series, good]), NOW)
         assert (rows(written), refused(written)) == (
             [("y", (("a", "1"),), NOW, 7.0)] * 2,
             {reason: 1},
@@ -157,15 +168,15 @@ def test_what_is_left_out_spoils_nothing_else(series: bytes, reason: str) -> Non
 def test_a_known_series_too_far_ahead_is_left_out_too() -> None:
     """The short way looks at times as well."""
     decoder = Decoder()
-    decoder.decode(write_request([x((NOW, 1.0))]), NOW)
-    written = decoder.decode(write_request([x((NOW + 600_001, 1.0))]), NOW)
+    decoded(decoder, write_request([x((NOW, 1.0))]), NOW)
+    written = decoded(decoder, write_request([x((NOW + 600_001, 1.0))]), NOW)
     assert (rows(written), refused(written)) == ([], {"too_far_ahead": 1})
 
 
 def test_very_many_samples_of_a_series_come_in_several_batches() -> None:
     """The store takes 256 samples of a series in one message; the newest 1024 are kept, in time order."""
     samples = [(at, float(at)) for at in range(2_000)]
-    written = Decoder().decode(write_request([x(*samples[:976], *reversed(samples[976:]))]), NOW)
+    written = decoded(Decoder(), write_request([x(*samples[:976], *reversed(samples[976:]))]), NOW)
     assert [len(batch) for batch in written.batches] == [1, 1, 1, 1]
     assert [(t, v) for _, _, t, v in rows(written)] == samples[-1_024:]
     assert refused(written) == {"surplus_sample": 976}
@@ -175,14 +186,15 @@ def test_known_series_are_bounded() -> None:
     """A full cache begins anew, counted; nothing is lost by it."""
     decoder = Decoder(max_known_series=2)
     series = [time_series([("__name__", f"m{i}")], [(NOW, 1.0)]) for i in range(5)]
-    written = decoder.decode(write_request(series), NOW)
+    written = decoded(decoder, write_request(series), NOW)
     assert (len(rows(written)), refused(written)) == (5, {"cache_cleared": 2})
 
 
 def test_metadata_is_kept() -> None:
     """The last word on a family counts; bad and surplus ones are counted."""
     decoder = Decoder(max_families=2)
-    written = decoder.decode(
+    written = decoded(
+        decoder,
         write_request(
             [],
             [
@@ -209,13 +221,13 @@ def test_metadata_is_kept() -> None:
 def test_a_request_of_empty_entries_is_refused(entry: bytes) -> None:
     """Two bytes make an entry: millions of them fit into a request of a few megabytes."""
     with pytest.raises(DecodeError, match="more than 100000 series"):
-        Decoder().decode(entry * 100_001, NOW)
+        decoded(Decoder(), entry * 100_001, NOW)
 
 
 def test_garbage_is_no_request() -> None:
     """What is not protobuf is refused whole (6.3)."""
     with pytest.raises(DecodeError, match="remote write request"):
-        Decoder().decode(b"\x0a\x05\x01", NOW)
+        decoded(Decoder(), b"\x0a\x05\x01", NOW)
 
 
 _TEXTS = st.sampled_from(["", "a", "b.c", "ä", "__name__"])
@@ -232,10 +244,10 @@ def test_any_bytes_are_rows_or_a_decode_error(raw: bytes) -> None:
     """The second reading, with what is known from the first, gives the same."""
     decoder = Decoder()
     try:
-        first = decoder.decode(raw, NOW)
+        first = decoded(decoder, raw, NOW)
     except DecodeError:
         return
-    again = decoder.decode(raw, NOW)
+    again = decoded(decoder, raw, NOW)
     assert _bits(again) == _bits(first)
     assert refused(again) == refused(first)
 
@@ -249,5 +261,5 @@ def _bits(written: Written) -> list[tuple[object, ...]]:
 def test_infinities_are_values() -> None:
     """Any float is a value."""
     values = [math.inf, -math.inf, 1e-320]
-    written = Decoder().decode(write_request([x((NOW, v)) for v in values]), NOW)
+    written = decoded(Decoder(), write_request([x((NOW, v)) for v in values]), NOW)
     assert [v for *_, v in rows(written)] == values

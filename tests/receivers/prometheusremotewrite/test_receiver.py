@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from receivers.consumer import Consumer
+from receivers.consumer import Batch, Consumer
 from receivers.errors import PermanentError, RetryableError
+from receivers.prometheusremotewrite.decode import NEW_AT_ONCE
 from receivers.prometheusremotewrite.receiver import Answer, RemoteWriteReceiver
 from tests.support.consumers import Counts, ErrorConsumer, PresenceRecorder, SinkConsumer
 from tests.support.remote_write import compressed, metadata, time_series, varint, write_request
+from tests.support.slices import result_of
 
 NOW = 1_700_000_000_000
 X = (("__name__", "x"),)
@@ -34,8 +39,10 @@ class Setup:
         )
 
     def send(self, body: bytes, content_type: str = "", content_encoding: str = "") -> Answer:
-        return self.receiver.receive(
-            body, peer="10.0.0.7", content_type=content_type, content_encoding=content_encoding
+        return result_of(
+            self.receiver.receive(
+                body, peer="10.0.0.7", content_type=content_type, content_encoding=content_encoding
+            )
         )
 
 
@@ -163,3 +170,43 @@ def test_metadata_is_offered() -> None:
 def test_any_body_is_answered(body: bytes) -> None:
     """204, 400 or 413, and nothing raised."""
     assert Setup().send(body).status in {204, 400, 413}
+
+
+def test_large_requests_pause() -> None:
+    """A request of many series is handed on in parts of one report, its answer tells of all of them."""
+    setup = Setup()
+    series = [
+        time_series([("__name__", f"m{n % 3}"), ("n", str(n))], [(NOW + ahead, 1.0)])
+        for n in range(10 * NEW_AT_ONCE)
+        for ahead in ([0] if n % NEW_AT_ONCE else [0, 3_600_000])
+    ]
+    setup.receiver = RemoteWriteReceiver(
+        setup.sink, setup.presence, lambda: NOW, setup.counts, max_request_bytes=10**6
+    )
+    stored = []
+
+    def watched() -> Generator[None, None, Answer]:
+        work = setup.receiver.receive(compressed(write_request(series)), peer="p")
+        while True:
+            try:
+                yield next(work)
+            except StopIteration as done:
+                answer: Answer = done.value
+                return answer
+            stored.append(sum(map(_samples, setup.sink.batches)))
+
+    answer = result_of(watched())
+    assert all(0 < after - before <= NEW_AT_ONCE for before, after in pairwise([0, *stored]))
+    assert (stored[-1], len(stored)) == (10 * NEW_AT_ONCE, 11)
+    assert answer == Answer(400, "stored in part, left out: too far ahead: 10")
+    assert setup.presence.story() == [("reported", "p")]
+
+
+def _samples(batch: Batch) -> int:
+    return sum(
+        len(list(metric.encoded.rows()))
+        for group in batch.resource_metrics
+        for scoped in group.scope_metrics
+        for metric in scoped.metrics
+        if metric.encoded is not None
+    )
