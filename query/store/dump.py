@@ -191,7 +191,7 @@ def _dump_series(collection: Collection, first: int, place: Mapping[Sender, int]
         "series": {
             "labels": [one.labels for one in series],
             "sender": [place[one.sender] for one in series],
-            "shows_sender": [one.shown is not one.labels for one in series],
+            "shows_sender": [table.shown[one.row] is not one.labels for one in series],
             "is_counter": table.is_counter[rows].tolist(),
             "row": rows.tolist(),
             "start_ms": table.start_ms[rows].tolist(),
