@@ -19,7 +19,7 @@ from daemon.scaler.answers import Answers, AnswerSettings, Engine, Ref, make_ref
 from daemon.scaler.decision import Refusal, Refused, Told, target_numbers, value_numbers
 from daemon.scaler.keys import MetadataError
 from daemon.scaler.subscriptions import Subscriptions
-from receivers.listening import ListenError, listen
+from receivers.listening import SERVER_OPTIONS, ListenError, listen
 
 SLOW_TICK_S: Final = 0.25
 """How often subscriptions are looked through for those that saw no evaluation for long."""
@@ -33,17 +33,11 @@ MAX_STATUS_LENGTH: Final = 1000
 """Characters of a status text: it travels as a header, which clients limit to 8 KiB."""
 
 _OPTIONS: Final = (
-    ("grpc.so_reuseport", 0),  # a port that is taken is an error
-    # C-core cancels calls at random above 1,000 waiting ones (opencensus.md 4.9): after a restart KEDA opens two streams
-    # for each trigger at once, and comes back to a lost one after up to 60 s (keda.md 1.9).
-    ("grpc.server.max_pending_requests", 1_000_000),
-    ("grpc.server.max_pending_requests_hard_limit", 2_000_000),
-    ("grpc.server_max_unrequested_time_in_server", 300),
+    *SERVER_OPTIONS,
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
     ("grpc.keepalive_time_ms", 30_000),  # KEDA's client sends no pings (keda.md 1.9)
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.max_pings_without_data", 0),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
 )
 _STATUS: Final[Mapping[Refusal, grpc.StatusCode]] = {

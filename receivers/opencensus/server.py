@@ -17,7 +17,7 @@ import structlog
 from receivers.addresses import peer_address
 from receivers.consumer import Batch, Clock, Consumer, Count, Presence, Sender
 from receivers.errors import ConsumeError, DecodeError
-from receivers.listening import listen
+from receivers.listening import SERVER_OPTIONS, listen
 from receivers.opencensus.decode import Decoder
 from receivers.opencensus.parts import parts_of
 from receivers.opencensus.refusals import Refusal
@@ -34,17 +34,6 @@ DEFAULT_KEEPALIVE_TIMEOUT_MS = 20_000
 _LARGE_BYTES = 65_536
 """Smaller messages are handed on as they are, without a look at how many series there are; daprd's have some 43 KB."""
 _LOG_EVERY_MS = 10_000
-
-_OPTIONS = (
-    # C-core cancels calls at random above 1,000 waiting ones: a fleet that reconnects loses streams (4.9).
-    ("grpc.server.max_pending_requests", 1_000_000),
-    ("grpc.server.max_pending_requests_hard_limit", 2_000_000),
-    ("grpc.server_max_unrequested_time_in_server", 300),
-    # The server never sends data, so keepalive pings must not wait for any (1.3).
-    ("grpc.http2.max_pings_without_data", 0),
-    # Two servers must not share a port unnoticed.
-    ("grpc.so_reuseport", 0),
-)
 
 # Any: grpc ships no types.
 Context = Any
@@ -75,7 +64,7 @@ class OpenCensusServer:
         self._clock = clock
         self._count = count
         self._options = (
-            *_OPTIONS,
+            *SERVER_OPTIONS,
             ("grpc.max_receive_message_length", max_recv_msg_size_bytes),
             # Notices pods that vanish without FIN. C-core waits for its ping timeout of 60 s, whatever the keepalive
             # timeout says, if only the latter is set.

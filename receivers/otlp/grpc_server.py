@@ -15,7 +15,7 @@ from typing import Any
 import grpc
 
 from receivers.addresses import peer_address
-from receivers.listening import listen
+from receivers.listening import SERVER_OPTIONS, listen
 from receivers.otlp.answers import encode_answer
 from receivers.otlp.receiver import OtlpReceiver, Taken
 from receivers.otlp.request_refusals import RequestRefusal
@@ -32,16 +32,6 @@ OTHER_SERVICES: Mapping[str, str] = {
 # Any: grpc ships no types.
 Context = Any
 
-_OPTIONS = (
-    # C-core cancels calls at random above 1,000 waiting ones: a fleet that comes back at once would lose reports.
-    ("grpc.server.max_pending_requests", 1_000_000),
-    ("grpc.server.max_pending_requests_hard_limit", 2_000_000),
-    ("grpc.server_max_unrequested_time_in_server", 300),
-    # The server sends keepalive pings to peers that never call.
-    ("grpc.http2.max_pings_without_data", 0),
-    # Two servers must not share a port unnoticed.
-    ("grpc.so_reuseport", 0),
-)
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _STATUS_DETAILS = "grpc-status-details-bin"
 _UNTIL_CANCELLED_S = 1.0
@@ -154,7 +144,7 @@ class OtlpGrpcServer:
 
 def _options(settings: GrpcSettings) -> list[tuple[str, int]]:
     options = [
-        *_OPTIONS,
+        *SERVER_OPTIONS,
         ("grpc.max_receive_message_length", settings.max_recv_msg_size_bytes),
         # Notices peers that vanish without FIN; the ping timeout as in the OpenCensus server.
         ("grpc.keepalive_time_ms", settings.keepalive_time_ms),
