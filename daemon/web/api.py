@@ -94,6 +94,11 @@ async def read_body(request: web.BaseRequest, limit_bytes: int) -> bytes:
     """
     if (request.content_length or 0) > limit_bytes:
         raise TooLargeError(limit_bytes)
+    if request.content.is_eof():  # it came with the head, or right behind it
+        whole = request.content.read_nowait()
+        if len(whole) > limit_bytes:
+            raise TooLargeError(limit_bytes)
+        return whole
     body = bytearray()
     async for chunk in request.content.iter_any():
         body += chunk
