@@ -42,6 +42,19 @@ class Authenticator(Protocol):
         """Return why the request is not served, or None if it is; header names are in lower case."""
 
 
+def build_authenticator(
+    component_id: str, config: BearerTokenAuthConfig | BasicAuthConfig
+) -> Authenticator:
+    """Return the extension `component_id`.
+
+    Raises:
+        AuthenticationError: its file cannot be read, or holds nobody.
+    """
+    if isinstance(config, BearerTokenAuthConfig):
+        return BearerTokens(config, component_id)
+    return BasicUsers(config, component_id)
+
+
 class BearerTokens:
     """Serves whoever shows one of the tokens."""
 
@@ -142,7 +155,8 @@ class _File:
         try:
             self.text = Path(path).read_text()
         except (OSError, UnicodeDecodeError) as error:
-            raise AuthenticationError(f"{where}: cannot read {path}: {error}") from error
+            why = getattr(error, "strerror", None) or error
+            raise AuthenticationError(f"{where}: cannot read {path}: {why}") from error
 
     def changed(self) -> bool:
         """Return whether `text` is another than before; a file that is gone or unreadable changes nothing."""

@@ -13,13 +13,14 @@ import grpc
 
 from daemon.app import App
 from daemon.clock import VirtualTime
+from daemon.config.health_check import HealthCheckConfig
+from daemon.config.http_api import HttpApiConfig
 from daemon.config.keda_scaler import KedaScalerConfig
 from daemon.config.load import LoadedConfig
 from daemon.config.opencensus import OpenCensusConfig
 from daemon.config.otlp import OtlpConfig, OtlpProtocols
 from daemon.config.schema import ExtensionConfig, ReceiverConfig
 from daemon.config.service import MetricsConfig
-from daemon.config.snapshot import SnapshotConfig
 from daemon.demo.autoscaler import Autoscaler
 from daemon.demo.player import Sidecar, sidecar_at
 from daemon.demo.screen import SETTLING, UNKNOWN, Picture, Sync
@@ -55,24 +56,32 @@ class Ports(NamedTuple):
 
 def _on_free_ports(receiver: ReceiverConfig) -> ReceiverConfig:
     if isinstance(receiver, OpenCensusConfig):
-        return replace(receiver, endpoint=FREE_PORT)
+        return replace(receiver, endpoint=FREE_PORT, tls=None)
     if isinstance(receiver, OtlpConfig):
         grpc, http = receiver.protocols.grpc, receiver.protocols.http
         protocols = OtlpProtocols(
-            grpc=grpc and replace(grpc, endpoint=FREE_PORT),
-            http=http and replace(http, endpoint=FREE_PORT),
+            grpc=grpc and replace(grpc, endpoint=FREE_PORT, tls=None, auth=None),
+            http=http and replace(http, endpoint=FREE_PORT, tls=None, auth=None),
         )
         return replace(receiver, protocols=protocols)
     return receiver
 
 
+def _asked_on_free_ports(extension: ExtensionConfig) -> ExtensionConfig | None:
+    if isinstance(extension, HttpApiConfig):
+        return replace(extension, endpoint=FREE_PORT, tls=None, auth=None)
+    if isinstance(extension, KedaScalerConfig | HealthCheckConfig):
+        return replace(extension, endpoint=FREE_PORT, tls=None)
+    return None
+
+
 def on_free_ports(loaded: LoadedConfig) -> LoadedConfig:
-    """Return the configuration on free ports of this machine, without a page of self-metrics and without a snapshot."""
+    """Return the configuration on free ports of this machine, in plain text, without self-metrics and without a snapshot."""
     config = loaded.config
     extensions: dict[str, ExtensionConfig] = {
-        name: replace(one, endpoint=FREE_PORT)
+        name: one
         for name in config.service.extensions
-        if not isinstance(one := config.extensions[name], SnapshotConfig)
+        if (one := _asked_on_free_ports(config.extensions[name])) is not None
     }
     telemetry = replace(config.service.telemetry, metrics=MetricsConfig(endpoint=None))
     return replace(
