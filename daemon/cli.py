@@ -74,7 +74,7 @@ _DOCTOR = """\
 Ask a running tallyd what is wrong and what to do: no sender yet, a filter that drops
 everything, a query that matches nothing and the names like it, a window shorter than two
 reports, clocks that are off, two senders with one identity, limits that were reached, a
-reload that failed. Exit code 1 if answers are missing or wrong.
+reload that failed, certificates that expire. Exit code 1 if answers are missing or wrong.
 """
 
 
