@@ -103,6 +103,7 @@ class BasicUsers:
         self._inline = config.htpasswd.inline or ""
         self._file = None if config.htpasswd.file is None else _File(config.htpasswd.file, where)
         self._verified: OrderedDict[bytes, None] = OrderedDict()
+        self._turn = asyncio.Lock()
         try:
             self._users = self._read()
         except ValueError as error:
@@ -120,8 +121,10 @@ class BasicUsers:
             self._verified.move_to_end(digest)
             return None
         users = self._users
-        # bcrypt lets go of the interpreter while it computes.
-        if not await asyncio.to_thread(_is_right, users, *pair):
+        # bcrypt lets go of the interpreter while it computes; one at a time, or guesses would take every core.
+        async with self._turn:
+            is_right = await asyncio.to_thread(_is_right, users, *pair)
+        if not is_right:
             return "no such user, or not the password"
         if users is self._users:  # and was not changed meanwhile
             self._verified[digest] = None

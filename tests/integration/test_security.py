@@ -130,6 +130,8 @@ async def test_certificates_rotate_while_streams_are_open(files: Files) -> None:
                 for port in BLOCKS
             }
 
+        subscription = keda.stream_metric_spec()
+        await subscription.read()
         first = (await otlp.unary_unary(EXPORT)(b""), await keda.spec(), await statuses())
         before = await expiries()
         files.rotate()
@@ -138,6 +140,8 @@ async def test_certificates_rotate_while_streams_are_open(files: Files) -> None:
         await sidecar.report(request(ci("a", at=NOW_S + 20)), (NOW_S + 20) * 1000)
         second = (await otlp.unary_unary(EXPORT)(b""), await keda.spec(), await statuses())
         page = run.page()
+        assert not subscription.done()
+        subscription.cancel()
     assert first == second
     assert first[2] == [405, 200, 200, 200, 200]
     assert (before, after) == ({"Jan  2 00:00:00 2090 GMT"}, {"Jan  3 00:00:00 2090 GMT"})
@@ -384,6 +388,23 @@ async def test_locks_need_a_restart(files: Files) -> None:
     assert "extensions.http_api.auth" in other.restart_needed
     assert "extensions.bearertokenauth" in other.restart_needed
     assert "service.telemetry.metrics" in other.restart_needed
+
+
+async def test_an_exporter_that_goes_takes_its_certificate_along(files: Files) -> None:
+    """Of a page that a reload takes away no expiry is shown any more; one that comes has its lock at once."""
+    gauge = 'tallyd_certificate_expiry_timestamp_seconds{component="exporters.prometheus"}'
+    page = {"prometheus": {"endpoint": "127.0.0.1:0", "tls": files.settings()}}
+    windows: dict[str, Any] = {"windows": None}
+    with_page = yaml.safe_dump({"exporters": {**windows, **page}})
+    without = yaml.safe_dump({"exporters": windows})
+    shown = []
+    async with running_app(without, at_ms=NOW_S * 1000) as run:
+        for text in (with_page, without, with_page):
+            outcome = await run.reload(text)
+            assert (outcome.problem, outcome.restart_needed) == ("", [])
+            shown.append(gauge in run.page())
+        assert await seen_expiry(run.app.ports["prometheus"], files.client(), "http/1.1")
+    assert shown == [True, False, True]
 
 
 def port_of_scaler(lines: Iterable[str]) -> int:
