@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from daemon.config.errors import InvalidConfigurationError
 from daemon.explain.help import ABOUT, EPILOG
+from daemon.web.access import add_access_arguments
 
 if TYPE_CHECKING:
     from daemon.config.load import LoadedConfig
@@ -73,7 +74,7 @@ _DOCTOR = """\
 Ask a running tallyd what is wrong and what to do: no sender yet, a filter that drops
 everything, a query that matches nothing and the names like it, a window shorter than two
 reports, clocks that are off, two senders with one identity, limits that were reached, a
-reload that failed. Exit code 1 if answers are missing or wrong.
+reload that failed, certificates that expire. Exit code 1 if answers are missing or wrong.
 """
 
 
@@ -160,6 +161,7 @@ def _parser() -> argparse.ArgumentParser:
         "--url", metavar="URL", default=DEFAULT_URL, help=f"whom to ask (default: {DEFAULT_URL})"
     )
     doctor.add_argument("--json", action="store_true", help="a list of {severity, what, do}")
+    add_access_arguments(doctor)
     return parser
 
 
@@ -221,6 +223,7 @@ def _add_explain_arguments(parser: argparse.ArgumentParser) -> None:
         type=_endpoint,
         help="ask the scaler of a tallyd that runs, such as localhost:4318; it has its own configuration",
     )
+    add_access_arguments(parser)
 
 
 def _add_demo_arguments(parser: argparse.ArgumentParser) -> None:
@@ -260,6 +263,7 @@ def _add_query_arguments(parser: argparse.ArgumentParser) -> None:
     add("--at", metavar="TIME", help="evaluation time (default: now)")
     add("--range", metavar="FROM,TO,STEP", help="ask for many times; shown as charts")
     add("--json", action="store_true", help="the answer as the server gave it")
+    add_access_arguments(parser)
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -269,6 +273,9 @@ def _run(args: argparse.Namespace) -> int:
 
     leave_out_unused()
     loaded = load(args)
+    from daemon.config.ports import grpc_environment  # noqa: PLC0415
+
+    os.environ.update(grpc_environment(loaded.config))
     import asyncio  # noqa: PLC0415
 
     from daemon.process import run  # noqa: PLC0415

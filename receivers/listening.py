@@ -50,8 +50,10 @@ class ListenError(ReceiverError):
 
 
 # Any: grpc ships no types.
-async def listen(server: Any, endpoint: str, retry_for_s: float) -> int:
+async def listen(server: Any, endpoint: str, retry_for_s: float, credentials: Any = None) -> int:
     """Add `endpoint` ("host:port", "[ipv6]:port") to the grpc.aio `server` and return the port.
+
+    With `credentials` of a server, as grpc makes them, it speaks TLS.
 
     A port in use is tried again for `retry_for_s` seconds: 55678 lies in Linux's ephemeral range, where an outgoing
     connection can hold it for a moment (opencensus.md 4.17).
@@ -64,7 +66,7 @@ async def listen(server: Any, endpoint: str, retry_for_s: float) -> int:
     while True:
         try:
             address = await _usable_address(host.strip("[]"), int(port))
-            return _add(server, address)
+            return _add(server, address, credentials)
         except OSError as error:
             late = asyncio.get_running_loop().time() >= deadline
             if error.errno != errno.EADDRINUSE or late:
@@ -100,8 +102,11 @@ def _plain(error: OSError) -> OSError:
     return OSError(error.errno, os.strerror(error.errno))
 
 
-def _add(server: Any, address: str) -> int:
+def _add(server: Any, address: str, credentials: Any) -> int:
     try:
+        if credentials is not None:
+            secure: int = server.add_secure_port(address, credentials)
+            return secure
         port: int = server.add_insecure_port(address)
     except RuntimeError as error:
         # grpc does not say why; the port was free a moment ago, so somebody was faster.

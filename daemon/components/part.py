@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from daemon.clock import Clock, Sleep
+from daemon.components.security import Security
 from daemon.config.schema import Config
 from daemon.config.windows import WindowsConfig
 from daemon.exporters.windows import Windows
@@ -42,6 +43,7 @@ class Runtime:
     clock: Clock
     sleep: Sleep
     metrics: SelfMetrics
+    security: Security
     store: Store
     engine: Engine
     windows: Windows

@@ -67,6 +67,7 @@ class KedaScaler:
         count: Callable[[str, int], None],
         held: Mapping[str, Told] | None = None,
         ready: bool = True,
+        credentials: Any = None,
     ) -> None:
         """Take the parts; nothing listens yet.
 
@@ -81,9 +82,11 @@ class KedaScaler:
             retention_ms: `exporters.windows.retention`, 0 for none.
             count: Adds an amount to the scaler's counter of that name.
             held: What the last process told, from its `held`.
+            credentials: What TLS is spoken with, as grpc makes them; None for plain text.
             ready: False while a snapshot is still to be loaded: listen first, then call `become_ready`.
         """
         self._config = config
+        self._credentials = credentials
         self._clock = clock
         self._sleep = sleep
         self._count = count
@@ -121,7 +124,7 @@ class KedaScaler:
         server = grpc.aio.server(options=_OPTIONS)
         server.add_generic_rpc_handlers((self._handlers(),))
         try:
-            port = await listen(server, self._config.endpoint, retry_for_s=0.0)
+            port = await listen(server, self._config.endpoint, 0.0, self._credentials)
         except ListenError as error:
             raise OSError(error.cause.errno or errno.EADDRINUSE, str(error)) from error
         await server.start()

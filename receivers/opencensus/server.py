@@ -57,6 +57,7 @@ class OpenCensusServer:
         keepalive_time_ms: int = DEFAULT_KEEPALIVE_TIME_MS,
         keepalive_timeout_ms: int = DEFAULT_KEEPALIVE_TIMEOUT_MS,
         bind_retry_s: float = DEFAULT_BIND_RETRY_S,
+        credentials: Any = None,
     ) -> None:
         self._endpoint = endpoint
         self._consumer = consumer
@@ -73,6 +74,7 @@ class OpenCensusServer:
             ("grpc.http2.ping_timeout_ms", keepalive_timeout_ms),
         )
         self._bind_retry_s = bind_retry_s
+        self._credentials = credentials
         self._decoder = Decoder(count)
         self._server: Any = None  # grpc ships no types
         self._stopping = False
@@ -95,7 +97,7 @@ class OpenCensusServer:
         self._stopping = False
         server = grpc.aio.server(options=self._options)
         server.add_generic_rpc_handlers(self._handlers())
-        port = await listen(server, self._endpoint, self._bind_retry_s)
+        port = await listen(server, self._endpoint, self._bind_retry_s, self._credentials)
         await server.start()
         self._server = server
         return port

@@ -15,6 +15,7 @@ from typing import Any
 import grpc
 
 from receivers.addresses import peer_address
+from receivers.guard import Guard
 from receivers.listening import SERVER_OPTIONS, listen
 from receivers.otlp.answers import encode_answer
 from receivers.otlp.receiver import OtlpReceiver, Taken
@@ -66,11 +67,20 @@ class OtlpGrpcServer:
     """Receives OTLP over gRPC; everything runs on the event loop of the caller of `start`."""
 
     def __init__(
-        self, endpoint: str, receiver: OtlpReceiver, settings: GrpcSettings | None = None
+        self,
+        endpoint: str,
+        receiver: OtlpReceiver,
+        settings: GrpcSettings | None = None,
+        *,
+        credentials: Any = None,
+        guard: Guard | None = None,
     ) -> None:
+        """Listen on nothing yet; with `credentials`, as grpc makes them, over TLS; `guard` decides who may send."""
         self._endpoint = endpoint
         self._receiver = receiver
         self._settings = settings or GrpcSettings()
+        self._credentials = credentials
+        self._guard = guard
         self._server: Any = None  # grpc ships no types
 
     async def start(self) -> int:
@@ -82,7 +92,7 @@ class OtlpGrpcServer:
         self._receiver.is_stopping = False
         server = grpc.aio.server(options=_options(self._settings))
         server.add_generic_rpc_handlers(self._handlers())
-        port = await listen(server, self._endpoint, 0)
+        port = await listen(server, self._endpoint, 0, self._credentials)
         await server.start()
         self._server = server
         return port
@@ -107,6 +117,7 @@ class OtlpGrpcServer:
 
     async def _export(self, _messages: Any, context: Context) -> bytes:
         peer = peer_address(context.peer())
+        await self._check(context, peer)
         raw = await self._message(context, peer)
         metadata = _metadata(context) if self._settings.include_metadata else None
         answer = self._receiver.receive(raw, peer=peer, metadata=metadata)
@@ -114,6 +125,16 @@ class OtlpGrpcServer:
             return encode_answer(answer)
         await _abort(context, answer)
         raise AssertionError("abort raises")
+
+    async def _check(self, context: Context, peer: str) -> None:
+        """End the call of a peer that may not send."""
+        if self._guard is None:
+            return
+        headers = {key: values[0] for key, values in _metadata(context).items()}
+        why = await self._guard.refusal(headers, peer)
+        if why is not None:
+            self._receiver.refuse(RequestRefusal.UNAUTHENTICATED)
+            await _abort(context, Failure(Code.UNAUTHENTICATED, why))
 
     async def _message(self, context: Context, peer: str) -> bytes:
         """Return the call's one message; without any the call ends here."""
@@ -137,7 +158,9 @@ class OtlpGrpcServer:
         raise AssertionError("abort raises")
 
     async def _refuse(self, service: str, signal: str, _messages: Any, context: Context) -> None:
-        self._receiver.refuse_signal(signal, peer_address(context.peer()))
+        peer = peer_address(context.peer())
+        await self._check(context, peer)
+        self._receiver.refuse_signal(signal, peer)
         text = f"unknown service {service}: tallyd takes metrics only"
         await context.abort(grpc.StatusCode.UNIMPLEMENTED, text)
 
