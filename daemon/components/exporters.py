@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from daemon.components.part import Runtime
 from daemon.config.debug_exporter import DebugExporterConfig
 from daemon.config.otlp_exporter import OtlpExporterConfig, OtlpHttpExporterConfig
@@ -11,6 +13,10 @@ from daemon.config.sending import without_userinfo
 from daemon.telemetry import Counters
 from receivers.consumer import Consumer
 
+if TYPE_CHECKING:
+    from daemon.exporters.counts import ExporterCounts
+    from daemon.exporters.shipping import Encoder, ShippingSettings, Transport
+
 # Each of the others is imported where it is built: only some configurations have one, and they bring along the wire
 # schema of OTLP and compressions, 7 MB together.
 
@@ -18,10 +24,8 @@ from receivers.consumer import Consumer
 def build_exporter(runtime: Runtime, component_id: str) -> Consumer:
     """Return what takes the batches that reach `component_id`."""
     config = runtime.config.exporters[component_id]
-    if isinstance(config, OtlpExporterConfig):
+    if isinstance(config, OtlpExporterConfig | OtlpHttpExporterConfig):
         return _build_otlp(runtime, component_id, config)
-    if isinstance(config, OtlpHttpExporterConfig):
-        return _build_otlp_http(runtime, component_id, config)
     if isinstance(config, RemoteWriteExporterConfig):
         return _build_remote_write(runtime, component_id, config)
     if isinstance(config, PrometheusExporterConfig):
@@ -37,42 +41,26 @@ def _task_failures(runtime: Runtime) -> Counters:
     )
 
 
-def _build_otlp(runtime: Runtime, component_id: str, config: OtlpExporterConfig) -> Consumer:
-    from daemon.exporters.counts import ExporterCounts  # noqa: PLC0415
-    from daemon.exporters.otlp_encoder import OtlpEncoder  # noqa: PLC0415
-    from daemon.exporters.otlp_grpc import GrpcTransport  # noqa: PLC0415
-    from daemon.exporters.shipping import Shipping, ShippingSettings  # noqa: PLC0415
-
-    counts = ExporterCounts(runtime.metrics, component_id)
-    return Shipping(
-        ShippingSettings.of_otlp(component_id, config.retry_on_failure, config.sending_queue),
-        OtlpEncoder(counts.refused),
-        GrpcTransport(config),
-        counts=counts,
-        count_failures=_task_failures(runtime),
-        clock=runtime.clock,
-        sleep=runtime.sleep,
-    )
-
-
-def _build_otlp_http(
-    runtime: Runtime, component_id: str, config: OtlpHttpExporterConfig
+def _build_otlp(
+    runtime: Runtime, component_id: str, config: OtlpExporterConfig | OtlpHttpExporterConfig
 ) -> Consumer:
     from daemon.exporters.counts import ExporterCounts  # noqa: PLC0415
     from daemon.exporters.otlp_encoder import OtlpEncoder  # noqa: PLC0415
-    from daemon.exporters.otlp_http import otlp_http_transport  # noqa: PLC0415
-    from daemon.exporters.shipping import Shipping, ShippingSettings  # noqa: PLC0415
+    from daemon.exporters.shipping import ShippingSettings  # noqa: PLC0415
 
     counts = ExporterCounts(runtime.metrics, component_id)
-    return Shipping(
-        ShippingSettings.of_otlp(component_id, config.retry_on_failure, config.sending_queue),
-        OtlpEncoder(counts.refused),
-        otlp_http_transport(config),
-        counts=counts,
-        count_failures=_task_failures(runtime),
-        clock=runtime.clock,
-        sleep=runtime.sleep,
-    )
+    settings = ShippingSettings.of_otlp(component_id, config.retry_on_failure, config.sending_queue)
+    return _ship(runtime, settings, OtlpEncoder(counts.refused), _otlp_transport(config), counts)
+
+
+def _otlp_transport(config: OtlpExporterConfig | OtlpHttpExporterConfig) -> Transport:
+    if isinstance(config, OtlpExporterConfig):
+        from daemon.exporters.otlp_grpc import GrpcTransport  # noqa: PLC0415
+
+        return GrpcTransport(config)
+    from daemon.exporters.otlp_http import otlp_http_transport  # noqa: PLC0415
+
+    return otlp_http_transport(config)
 
 
 def _build_remote_write(
@@ -84,14 +72,29 @@ def _build_remote_write(
         RemoteWriteTransport,
         shipping_settings,
     )
-    from daemon.exporters.shipping import Shipping  # noqa: PLC0415
 
     counts = ExporterCounts(runtime.metrics, component_id)
     series, batches = counts.of_remote_write(without_userinfo(config.endpoint))
+    encoder = RemoteWriteEncoder(
+        config, counts.refused, lambda _, count: series(component_id, count)
+    )
+    transport = RemoteWriteTransport(config, lambda: batches(component_id, 1))
+    return _ship(runtime, shipping_settings(component_id, config), encoder, transport, counts)
+
+
+def _ship(
+    runtime: Runtime,
+    settings: ShippingSettings,
+    encoder: Encoder,
+    transport: Transport,
+    counts: ExporterCounts,
+) -> Consumer:
+    from daemon.exporters.shipping import Shipping  # noqa: PLC0415
+
     return Shipping(
-        shipping_settings(component_id, config),
-        RemoteWriteEncoder(config, counts.refused, lambda _, count: series(component_id, count)),
-        RemoteWriteTransport(config, lambda: batches(component_id, 1)),
+        settings,
+        encoder,
+        transport,
         counts=counts,
         count_failures=_task_failures(runtime),
         clock=runtime.clock,
