@@ -14,10 +14,9 @@ group "default" {
   targets = ["tallyd"]
 }
 
-target "tallyd" {
+target "_image" {
   context    = "."
   dockerfile = "docker/Dockerfile"
-  platforms  = ["linux/amd64", "linux/arm64"]
   tags       = ["${IMAGE}:${TAG}"]
   labels = {
     "org.opencontainers.image.title"    = "tallyd"
@@ -26,8 +25,12 @@ target "tallyd" {
   }
 }
 
+target "tallyd" {
+  inherits  = ["_image"]
+  platforms = ["linux/amd64", "linux/arm64"]
+}
+
 target "local" {
-  inherits  = ["tallyd"]
-  platforms = []
-  output    = ["type=docker"]
+  inherits = ["_image"]
+  output   = ["type=docker"]
 }

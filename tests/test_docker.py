@@ -168,7 +168,7 @@ def _sizes(folder: Path) -> tuple[float, float]:
 def test_the_image_is_built_for_both_architectures() -> None:
     """bake.hcl builds this Dockerfile for amd64 and arm64, in the package's version."""
     text = (DOCKER / "bake.hcl").read_text()
-    assert 'platforms  = ["linux/amd64", "linux/arm64"]' in text
+    assert 'platforms = ["linux/amd64", "linux/arm64"]' in text
     assert re.search(r'dockerfile = "docker/Dockerfile"', text)
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert re.search(rf'variable "TAG" {{\s+default = "{version}"', text)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
+import textwrap
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -54,11 +56,13 @@ EVERYTHING: dict[str, Any] = {
 """Every switch on, every list and map filled."""
 
 
-def template(values: dict[str, Any], tmp_path: Path) -> subprocess.CompletedProcess[str]:
+def template(
+    values: dict[str, Any], tmp_path: Path, kubernetes: str = KUBERNETES
+) -> subprocess.CompletedProcess[str]:
     file = tmp_path / "values.yaml"
     file.write_text(yaml.safe_dump(values))
     command = [tool("helm"), "template", "tallyd", str(CHART), "--values", str(file)]
-    command += ["--namespace", "shop", "--kube-version", KUBERNETES]
+    command += ["--namespace", "shop", "--kube-version", kubernetes]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -194,6 +198,28 @@ def test_values_that_are_refused(values: dict[str, Any], told: str, tmp_path: Pa
     done = template(values, tmp_path)
     assert done.returncode != 0
     assert told in done.stderr
+
+
+def test_notes(tmp_path: Path) -> None:
+    """What Helm tells after an installation names the Services and where they are."""
+    chart = tmp_path / "chart"
+    shutil.copytree(CHART, chart)
+    text = (chart / "templates" / "NOTES.txt").read_text()
+    # `helm template` shows manifests alone, and an installation needs a cluster.
+    shown = "notes: |\n" + textwrap.indent(text, "  ")
+    (chart / "templates" / "notes.yaml").write_text(shown)
+    command = [tool("helm"), "template", "tallyd", str(chart), "--namespace", "shop"]
+    command += ["--kube-version", KUBERNETES, "--show-only", "templates/notes.yaml"]
+    notes = yaml.safe_load(subprocess.run(command, capture_output=True, check=True).stdout)["notes"]
+    assert 'dapr.io/metrics-push-endpoint: "otelcol:55678"' in notes
+    assert 'scalerAddress: "keda-otel-scaler.shop.svc:4318"' in notes
+    assert "KEDA in from: keda." in notes
+
+
+def test_an_old_kubernetes(tmp_path: Path) -> None:
+    """The admission policy is refused by a Kubernetes that does not know it, in words."""
+    done = template({"admissionPolicy": {"enabled": True}}, tmp_path, kubernetes="1.29.0")
+    assert "admissionPolicy.enabled: expected Kubernetes 1.30 or newer" in done.stderr
 
 
 def test_lint() -> None:
