@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
@@ -43,6 +44,7 @@ examples:
   tallyd query 'sum(rate(runtime_service_invocation_req_recv_total[1m]))'
                                       ask the one that runs
   tallyd doctor                       what is wrong with it, and what to do
+  tallyd policy | kubectl apply -f -  let Kubernetes refuse triggers that tallyd would refuse
 
 Without --config: receivers on 55678 (OpenCensus), 4317 and 4319 (OTLP over gRPC and
 HTTP), KEDA scaler on 4318, HTTP API on 9090, health on 13133, self-metrics on 8888.
@@ -75,6 +77,11 @@ Ask a running tallyd what is wrong and what to do: no sender yet, a filter that 
 everything, a query that matches nothing and the names like it, a window shorter than two
 reports, clocks that are off, two senders with one identity, limits that were reached, a
 reload that failed, certificates that expire. Exit code 1 if answers are missing or wrong.
+"""
+_POLICY = """\
+Print an admission policy (ValidatingAdmissionPolicy, Kubernetes 1.30 and newer): triggers of
+ScaledObjects and ScaledJobs that tallyd would refuse are refused when they are applied, and
+metadata keys that it does not know are warned of. It is made from the grammar that tallyd reads by.
 """
 
 
@@ -162,6 +169,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     doctor.add_argument("--json", action="store_true", help="a list of {severity, what, do}")
     add_access_arguments(doctor)
+    policy = _add_command(
+        commands, "policy", "print an admission policy", _POLICY, _policy, configured=False
+    )
+    _add_policy_arguments(policy)
     return parser
 
 
@@ -256,6 +267,22 @@ def _endpoint(text: str) -> str:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def _add_policy_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--service",
+        metavar="NAME",
+        type=_service,
+        default="keda-otel-scaler",
+        help="the Service that triggers point to (default: keda-otel-scaler)",
+    )
+
+
+def _service(text: str) -> str:
+    if not re.fullmatch("[a-z]([a-z0-9-]{0,61}[a-z0-9])?", text):
+        raise argparse.ArgumentTypeError(f"expected the name of a Service, got {text!r}")
+    return text
+
+
 def _add_query_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("expr", metavar="EXPR", help="PromQL")
@@ -325,6 +352,13 @@ def _doctor(args: argparse.Namespace) -> int:
     from daemon.doctor_command import run_doctor  # noqa: PLC0415
 
     return run_doctor(args)
+
+
+def _policy(args: argparse.Namespace) -> int:
+    from daemon.scaler.policy import policy_yaml  # noqa: PLC0415
+
+    sys.stdout.write(policy_yaml(args.service))
+    return OK
 
 
 def _summary(path: Path | None, loaded: LoadedConfig) -> str:
