@@ -27,7 +27,9 @@ def build_otlp(
     if protocols.grpc is not None:
         receiver = _receiver(runtime, component_id, "grpc", consumer)
         settings = _grpc_settings(protocols.grpc)
-        parts["grpc"] = OtlpGrpcServer(protocols.grpc.endpoint, receiver, settings)
+        parts["grpc"] = OtlpGrpcServer(
+            protocols.grpc.endpoint, receiver, settings, serving=runtime.serving
+        )
     if protocols.http is not None:
         receiver = _receiver(runtime, component_id, "http", consumer)
         server = OtlpHttpServer(protocols.http.endpoint, receiver, _http_settings(protocols.http))

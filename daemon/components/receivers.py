@@ -33,6 +33,7 @@ def _build_opencensus(
         runtime.clock,
         runtime.irregularities(component_id),
         max_recv_msg_size_bytes=config.max_recv_msg_size_mib * MIB,
+        serving=runtime.serving,
     )
     runtime.metrics.gauge(
         "tallyd_receiver_streams",

@@ -19,6 +19,7 @@ from daemon.scaler.answers import Answers, AnswerSettings, Engine, Ref, make_ref
 from daemon.scaler.decision import Refusal, Refused, Told, target_numbers, value_numbers
 from daemon.scaler.keys import MetadataError
 from daemon.scaler.subscriptions import Subscriptions
+from receivers.grpc_services import GrpcServices, Serving
 from receivers.listening import ListenError, listen
 
 SLOW_TICK_S: Final = 0.25
@@ -73,6 +74,7 @@ class KedaScaler:
         count: Callable[[str, int], None],
         held: Mapping[str, Told] | None = None,
         ready: bool = True,
+        serving: Serving | None = None,
     ) -> None:
         """Take the parts; nothing listens yet.
 
@@ -88,6 +90,7 @@ class KedaScaler:
             count: Adds an amount to the scaler's counter of that name.
             held: What the last process told, from its `held`.
             ready: False while a snapshot is still to be loaded: listen first, then call `become_ready`.
+            serving: What gRPC's health service tells.
         """
         self._config = config
         self._clock = clock
@@ -108,6 +111,8 @@ class KedaScaler:
         )
         self._listening_since_ms = listening_since_ms
         self._server: Any = None  # grpc.aio.Server
+        self._serving = serving or Serving()
+        self._services: GrpcServices | None = None
         self._timer: asyncio.Task[None] | None = None
         self._draining = False
         self._streams = 0
@@ -125,7 +130,8 @@ class KedaScaler:
             OSError: the endpoint cannot be listened on.
         """
         server = grpc.aio.server(options=_OPTIONS)
-        server.add_generic_rpc_handlers((self._handlers(),))
+        self._services = GrpcServices([schema.SERVICE], schema.official_files, self._serving)
+        server.add_generic_rpc_handlers((self._handlers(), self._services))
         try:
             port = await listen(server, self._config.endpoint, retry_for_s=0.0)
         except ListenError as error:
@@ -156,6 +162,8 @@ class KedaScaler:
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
+        if self._services is not None:
+            self._services.end()
         if server is not None:
             await server.stop(GRACE_S)
 

@@ -15,10 +15,12 @@ from typing import Any
 import grpc
 
 from receivers.addresses import peer_address
+from receivers.grpc_services import GrpcServices, Serving
 from receivers.listening import listen
 from receivers.otlp.answers import encode_answer
 from receivers.otlp.receiver import OtlpReceiver, Taken
 from receivers.otlp.request_refusals import RequestRefusal
+from receivers.otlp.schema import official_files
 from receivers.otlp.status import Code, Failure, encode_status
 
 METRICS_SERVICE = "opentelemetry.proto.collector.metrics.v1.MetricsService"
@@ -76,12 +78,19 @@ class OtlpGrpcServer:
     """Receives OTLP over gRPC; everything runs on the event loop of the caller of `start`."""
 
     def __init__(
-        self, endpoint: str, receiver: OtlpReceiver, settings: GrpcSettings | None = None
+        self,
+        endpoint: str,
+        receiver: OtlpReceiver,
+        settings: GrpcSettings | None = None,
+        *,
+        serving: Serving | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._receiver = receiver
         self._settings = settings or GrpcSettings()
         self._server: Any = None  # grpc ships no types
+        self._serving = serving or Serving()
+        self._services: GrpcServices | None = None
 
     async def start(self) -> int:
         """Listen and return the port.
@@ -91,7 +100,8 @@ class OtlpGrpcServer:
         """
         self._receiver.is_stopping = False
         server = grpc.aio.server(options=_options(self._settings))
-        server.add_generic_rpc_handlers(self._handlers())
+        self._services = GrpcServices([METRICS_SERVICE], official_files, self._serving)
+        server.add_generic_rpc_handlers((*self._handlers(), self._services))
         port = await listen(server, self._endpoint, 0)
         await server.start()
         self._server = server
@@ -103,6 +113,8 @@ class OtlpGrpcServer:
         if server is None:
             return
         self._receiver.is_stopping = True
+        if self._services is not None:
+            self._services.end()
         await server.stop(grace_s)
 
     def _handlers(self) -> tuple[Any, ...]:
