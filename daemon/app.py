@@ -42,6 +42,7 @@ from query.scaling import Engine
 from query.store.store import COUNTERS, Store, StoreSettings
 from receivers.consumer import Consumer
 from receivers.errors import ReceiverError
+from receivers.grpc_services import Serving
 
 log = structlog.get_logger(__name__)
 
@@ -103,6 +104,7 @@ class App:
             administration=administer(self.reloading) if read is not None else None,
             missing=self._missing,
             details=self.reloading.details,
+            serving=Serving(is_serving=False),
         )
         self._scaler: KedaScaler | None = None
         self._extensions: dict[str, Part] = {}
@@ -141,6 +143,7 @@ class App:
             supervise("tick", self._tick, count=self._task_failures, sleep=self._sleep)
         )
         self._lacks = []
+        self._runtime.serving.become(is_serving=True)
         if self._scaler is not None and settling_ms(self._runtime, self._scaler):
             settled_at_s = (self._scaler.answers.settled_at_ms or 0) / 1000
             until = datetime.fromtimestamp(settled_at_s, UTC).isoformat(timespec="seconds")
@@ -149,6 +152,7 @@ class App:
     async def stop(self) -> None:
         """End streams with OK and close every port: receivers, exporters, extensions; safe twice and before `start`."""
         self._lacks = ["draining"]
+        self._runtime.serving.become(is_serving=False)
         if self._scaler is not None:
             self._scaler.drain()  # KEDA's streams end with OK at once, its calls are answered to the last (keda.md 1.9)
         timer, self._timer = self._timer, None

@@ -83,6 +83,7 @@ def _build_scaler(runtime: Runtime, config: KedaScalerConfig, lock: Lock) -> Ked
         ),
         settle_for_ms=runtime.windows_config.settle_for,
         retention_ms=runtime.windows_config.retention,
+        serving=runtime.serving,
         count=runtime.metrics.counters(
             "tallyd_keda_scaler", "Calls of KEDA and what became of them", label="event"
         ),

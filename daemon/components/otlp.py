@@ -33,6 +33,7 @@ def build_otlp(
             receiver,
             _grpc_settings(protocols.grpc),
             credentials=lock.credentials,
+            serving=runtime.serving,
             guard=lock.guard,
         )
     if protocols.http is not None:

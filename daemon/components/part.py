@@ -18,6 +18,7 @@ from daemon.web.admin import Administration
 from daemon.web.doctor import Finding
 from query.scaling import Engine
 from query.store.store import Store
+from receivers.grpc_services import Serving
 
 MIB = 1024 * 1024
 
@@ -59,6 +60,8 @@ class Runtime:
     """What the process still lacks to be ready."""
     details: Callable[[], Mapping[str, str]]
     """What an operator should know although it is ready."""
+    serving: Serving
+    """What gRPC's health service tells on every port."""
 
     def irregularities(self, receiver: str) -> Counters:
         """Return what a receiver counts by reason."""

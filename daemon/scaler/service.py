@@ -19,6 +19,7 @@ from daemon.scaler.answers import Answers, AnswerSettings, Engine, Ref, make_ref
 from daemon.scaler.decision import Refusal, Refused, Told, target_numbers, value_numbers
 from daemon.scaler.keys import MetadataError
 from daemon.scaler.subscriptions import Subscriptions
+from receivers.grpc_services import GrpcServices, Serving
 from receivers.listening import SERVER_OPTIONS, ListenError, listen
 
 SLOW_TICK_S: Final = 0.25
@@ -68,6 +69,7 @@ class KedaScaler:
         held: Mapping[str, Told] | None = None,
         ready: bool = True,
         credentials: Any = None,
+        serving: Serving | None = None,
     ) -> None:
         """Take the parts; nothing listens yet.
 
@@ -84,6 +86,7 @@ class KedaScaler:
             held: What the last process told, from its `held`.
             credentials: What TLS is spoken with, as grpc makes them; None for plain text.
             ready: False while a snapshot is still to be loaded: listen first, then call `become_ready`.
+            serving: What gRPC's health service tells.
         """
         self._config = config
         self._credentials = credentials
@@ -105,6 +108,8 @@ class KedaScaler:
         )
         self._listening_since_ms = listening_since_ms
         self._server: Any = None  # grpc.aio.Server
+        self._serving = serving or Serving()
+        self._services: GrpcServices | None = None
         self._timer: asyncio.Task[None] | None = None
         self._draining = False
         self._streams = 0
@@ -122,7 +127,8 @@ class KedaScaler:
             OSError: the endpoint cannot be listened on.
         """
         server = grpc.aio.server(options=_OPTIONS)
-        server.add_generic_rpc_handlers((self._handlers(),))
+        self._services = GrpcServices([schema.SERVICE], schema.official_files, self._serving)
+        server.add_generic_rpc_handlers((self._handlers(), self._services))
         try:
             port = await listen(server, self._config.endpoint, 0.0, self._credentials)
         except ListenError as error:
@@ -153,6 +159,8 @@ class KedaScaler:
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
+        if self._services is not None:
+            self._services.end()
         if server is not None:
             await server.stop(GRACE_S)
 

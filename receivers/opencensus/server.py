@@ -17,10 +17,12 @@ import structlog
 from receivers.addresses import peer_address
 from receivers.consumer import Batch, Clock, Consumer, Count, Presence, Sender
 from receivers.errors import ConsumeError, DecodeError
+from receivers.grpc_services import GrpcServices, Serving
 from receivers.listening import SERVER_OPTIONS, listen
 from receivers.opencensus.decode import Decoder
 from receivers.opencensus.parts import parts_of
 from receivers.opencensus.refusals import Refusal
+from receivers.opencensus.schema import official_files
 from receivers.opencensus.stream import FirstMessageError, StreamState
 
 log = structlog.get_logger(__name__)
@@ -58,6 +60,7 @@ class OpenCensusServer:
         keepalive_timeout_ms: int = DEFAULT_KEEPALIVE_TIMEOUT_MS,
         bind_retry_s: float = DEFAULT_BIND_RETRY_S,
         credentials: Any = None,
+        serving: Serving | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._consumer = consumer
@@ -77,6 +80,8 @@ class OpenCensusServer:
         self._credentials = credentials
         self._decoder = Decoder(count)
         self._server: Any = None  # grpc ships no types
+        self._serving = serving or Serving()
+        self._services: GrpcServices | None = None
         self._stopping = False
         self._streams: set[asyncio.Task[Any]] = set()  # of any result: grpc owns them
         self._logged_at_ms = -_LOG_EVERY_MS
@@ -96,7 +101,8 @@ class OpenCensusServer:
         """
         self._stopping = False
         server = grpc.aio.server(options=self._options)
-        server.add_generic_rpc_handlers(self._handlers())
+        self._services = GrpcServices([METRICS_SERVICE], official_files, self._serving)
+        server.add_generic_rpc_handlers((*self._handlers(), self._services))
         port = await listen(server, self._endpoint, self._bind_retry_s, self._credentials)
         await server.start()
         self._server = server
@@ -108,6 +114,8 @@ class OpenCensusServer:
         if server is None:
             return
         self._stopping = True
+        if self._services is not None:
+            self._services.end()
         stopped = asyncio.create_task(server.stop(grace_s))
         await asyncio.sleep(0)  # the port closes first
         for stream in tuple(self._streams):

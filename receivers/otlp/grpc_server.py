@@ -15,11 +15,13 @@ from typing import Any
 import grpc
 
 from receivers.addresses import peer_address
+from receivers.grpc_services import GrpcServices, Serving
 from receivers.guard import Guard
 from receivers.listening import SERVER_OPTIONS, listen
 from receivers.otlp.answers import encode_answer
 from receivers.otlp.receiver import OtlpReceiver, Taken
 from receivers.otlp.request_refusals import RequestRefusal
+from receivers.otlp.schema import official_files
 from receivers.otlp.status import Code, Failure, encode_status
 
 METRICS_SERVICE = "opentelemetry.proto.collector.metrics.v1.MetricsService"
@@ -74,6 +76,7 @@ class OtlpGrpcServer:
         *,
         credentials: Any = None,
         guard: Guard | None = None,
+        serving: Serving | None = None,
     ) -> None:
         """Listen on nothing yet; with `credentials`, as grpc makes them, over TLS; `guard` decides who may send."""
         self._endpoint = endpoint
@@ -82,6 +85,8 @@ class OtlpGrpcServer:
         self._credentials = credentials
         self._guard = guard
         self._server: Any = None  # grpc ships no types
+        self._serving = serving or Serving()
+        self._services: GrpcServices | None = None
 
     async def start(self) -> int:
         """Listen and return the port.
@@ -91,7 +96,8 @@ class OtlpGrpcServer:
         """
         self._receiver.is_stopping = False
         server = grpc.aio.server(options=_options(self._settings))
-        server.add_generic_rpc_handlers(self._handlers())
+        self._services = GrpcServices([METRICS_SERVICE], official_files, self._serving)
+        server.add_generic_rpc_handlers((*self._handlers(), self._services))
         port = await listen(server, self._endpoint, 0, self._credentials)
         await server.start()
         self._server = server
@@ -103,6 +109,8 @@ class OtlpGrpcServer:
         if server is None:
             return
         self._receiver.is_stopping = True
+        if self._services is not None:
+            self._services.end()
         await server.stop(grace_s)
 
     def _handlers(self) -> tuple[Any, ...]:
