@@ -84,7 +84,14 @@ class Loading:
             self._senders += [self._load_sender(one) for one in dump.get("senders", ())]
             if "series" in dump:
                 self._load_series(dump)
-        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        except (
+            KeyError,
+            IndexError,
+            TypeError,
+            ValueError,
+            AttributeError,
+            OverflowError,
+        ) as error:
             raise DumpError(f"not a dump of series: {error!r}") from error
 
     def finish(self) -> None:
