@@ -134,16 +134,15 @@ class Store:
             if not self._admit(known, labels, at_ms):
                 return None
             series = self._collection.create(
-                known, labels, start_ms=start_ms, is_counter=is_counter
+                known, labels, start_ms=start_ms, is_counter=is_counter, source=source
             )
-        elif source and series.source and series.source != source:
+        elif not self._collection.claim(series, source):
             self._refuse(series.sender, name_in(labels), at_ms, 1, ONE_SOURCE)
             return None
         elif start_ms != NO_TIME:
             self._collection.restart(series, start_ms)
         if count_of is not None:
             self._collection.rows.count_row[series.row] = count_of.row
-        series.source = source or series.source
         return series
 
     def append(

@@ -166,20 +166,22 @@ class Windows:
         self, message: Message, known: MetricMemo, resource: Resource, encoded: EncodedPoints
     ) -> None:
         """Read values off the wire; attributes are decoded only for a time series not seen before."""
-        rows, samples = known.rows, message.samples
+        rows, sums, samples = known.rows, known.sums, message.samples
         series, times_ms, values = samples.series, samples.times_ms, samples.values
         for key, time_unix_nano, value, total in encoded.rows():
-            pair = rows.get(key)
-            if pair is None or not pair[0].alive or (pair[1] is not None and not pair[1].alive):
+            first = rows.get(key)
+            second = None if total is None else sums.get(key)
+            if first is None or not first.alive or (second is not None and not second.alive):
                 target = Target(message, known, resource)
                 pair = self._pair(target, encoded, key, time_unix_nano)
                 if pair is None:
                     continue
+                first, second = pair
             time_ms = time_unix_nano // NANOS_PER_MS
-            series.append(pair[0])
+            series.append(first)
             times_ms.append(time_ms)
             values.append(value)
-            if total is not None and (second := pair[1]) is not None:
+            if total is not None and second is not None:
                 series.append(second)
                 times_ms.append(time_ms)
                 values.append(total)
@@ -188,25 +190,26 @@ class Windows:
         self, message: Message, known: MetricMemo, resource: Resource, encoded: EncodedDeltaPoints
     ) -> None:
         """Do the same for deltas."""
-        rows, deltas = known.rows, message.deltas
+        rows, sums, deltas = known.rows, known.sums, message.deltas
         series, times_ms, values = deltas.series, deltas.times_ms, deltas.values
         starts_ms = deltas.starts_ms
         both = zip(encoded.rows(), encoded.starts_unix_nano(), strict=True)
         for (key, time_unix_nano, value, total), start_unix_nano in both:
-            pair = rows.get(key)
-            if pair is None or not pair[0].alive or (pair[1] is not None and not pair[1].alive):
+            first, second = rows.get(key), sums.get(key)
+            if first is None or not first.alive or (second is not None and not second.alive):
                 target = Target(message, known, resource)
                 pair = self._pair(target, encoded, key, time_unix_nano)
                 if pair is None:
                     continue
+                first, second = pair
             time_ms, start_ms = time_unix_nano // NANOS_PER_MS, start_unix_nano // NANOS_PER_MS
-            series.append(pair[0])
+            series.append(first)
             times_ms.append(time_ms)
             values.append(value)
             starts_ms.append(start_ms)
-            if (second := pair[1]) is not None:
+            if second is not None:
                 if total is None:  # a total that went on without it would be too small
-                    rows[key] = (pair[0], None)
+                    sums.pop(key, None)
                 series.append(second)
                 times_ms.append(time_ms)
                 values.append(NO_RECORDED_VALUE if total is None else total)
@@ -216,7 +219,7 @@ class Windows:
         self, target: Target, encoded: EncodedPoints, key: Hashable, time_unix_nano: int
     ) -> Pair | None:
         """Return the series of a row that is not remembered, and remember them."""
-        rows = target.known.rows
+        rows, sums = target.known.rows, target.known.sums
         attributes, start_unix_nano = encoded.describe(key)
         if start_unix_nano > time_unix_nano:
             start_unix_nano = 0
@@ -226,6 +229,9 @@ class Windows:
         if len(rows) >= MAX_ROWS_PER_METRIC:
             self.remembered -= len(rows)
             rows.clear()
+            sums.clear()
         self.remembered += key not in rows
-        rows[key] = pair
+        rows[key] = pair[0]
+        if pair[1] is not None:
+            sums[key] = pair[1]
         return pair
