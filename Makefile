@@ -6,7 +6,7 @@ ARGS ?=
 COMPILE := $(BIN)/pip-compile --quiet --no-strip-extras --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-trusted-host --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format demo bench chaos fuzz lock clean
+.PHONY: help install tools run test lint format demo bench chaos fuzz lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -21,6 +21,9 @@ help: ## this list
 	@touch $@
 
 install: .venv/.installed ## make .venv with everything, from the lock file
+
+tools: install ## build helm and kustomize into your cache folder, for the tests of the manifests (needs Go)
+	@$(BIN)/python -m tests.support.go_tools
 
 run: install ## start tallyd with its built-in configuration (ARGS="--config FILE" for yours)
 	@$(BIN)/tallyd run $(ARGS)

@@ -15,9 +15,15 @@ from daemon.clock import Clock, Sleep, system_clock
 from daemon.components.administration import administer
 from daemon.components.doctor import diagnose
 from daemon.components.exporters import build_exporter
-from daemon.components.extensions import become_ready, build_extension, settling_ms
+from daemon.components.extensions import (
+    become_ready,
+    build_extension,
+    build_metrics_page,
+    settling_ms,
+)
 from daemon.components.part import Part, Runtime
 from daemon.components.receivers import build_receiver
+from daemon.components.security import Security
 from daemon.config.changes import restart_needed
 from daemon.config.load import LoadedConfig
 from daemon.config.prometheus_exporter import PrometheusExporterConfig
@@ -32,11 +38,11 @@ from daemon.scaler.service import KedaScaler
 from daemon.snapshot.extension import Snapshot
 from daemon.telemetry import SelfMetrics, set_log_level, supervise
 from daemon.web.doctor import Finding
-from daemon.web.metrics import MetricsPage
 from query.scaling import Engine
 from query.store.store import COUNTERS, Store, StoreSettings
 from receivers.consumer import Consumer
 from receivers.errors import ReceiverError
+from receivers.grpc_services import Serving
 
 log = structlog.get_logger(__name__)
 
@@ -80,6 +86,7 @@ class App:
         self.store = _build_store(windows_config, self.metrics, clock)
         self.engine = Engine(self.store, lookback_ms=windows_config.retention)
         self.windows = self._build_windows(windows_config)
+        self._security = Security(config, self.metrics, clock)
         self.reloading = Reloading(read, self._take_over, self.metrics, clock)
         self._runtime = Runtime(
             config=config,
@@ -87,6 +94,7 @@ class App:
             clock=clock,
             sleep=sleep,
             metrics=self.metrics,
+            security=self._security,
             store=self.store,
             engine=self.engine,
             windows=self.windows,
@@ -96,6 +104,7 @@ class App:
             administration=administer(self.reloading) if read is not None else None,
             missing=self._missing,
             details=self.reloading.details,
+            serving=Serving(is_serving=False),
         )
         self._scaler: KedaScaler | None = None
         self._extensions: dict[str, Part] = {}
@@ -134,6 +143,7 @@ class App:
             supervise("tick", self._tick, count=self._task_failures, sleep=self._sleep)
         )
         self._lacks = []
+        self._runtime.serving.become(is_serving=True)
         if self._scaler is not None and settling_ms(self._runtime, self._scaler):
             settled_at_s = (self._scaler.answers.settled_at_ms or 0) / 1000
             until = datetime.fromtimestamp(settled_at_s, UTC).isoformat(timespec="seconds")
@@ -142,6 +152,7 @@ class App:
     async def stop(self) -> None:
         """End streams with OK and close every port: receivers, exporters, extensions; safe twice and before `start`."""
         self._lacks = ["draining"]
+        self._runtime.serving.become(is_serving=False)
         if self._scaler is not None:
             self._scaler.drain()  # KEDA's streams end with OK at once, its calls are answered to the last (keda.md 1.9)
         timer, self._timer = self._timer, None
@@ -164,9 +175,11 @@ class App:
             await self._start_new(exporters)
         except BaseException:
             self._runtime.config = before
+            self._security.keep_exporters(self._exporters)
             raise
         gone = [one for name, one in self._exporters.items() if exporters.get(name) is not one]
         self._exporters = exporters
+        self._security.keep_exporters(exporters)
         for name, outlet in self._outlets.items():
             outlet.consumer = consumers.get(name)
         if self._scaler is not None:
@@ -231,12 +244,13 @@ class App:
         config = self._runtime.config
         parts: dict[str, Part] = {}
         for name in config.service.extensions:
-            extension = config.extensions[name]
-            parts[name] = build_extension(self._runtime, extension, self._outlets)
+            part = build_extension(self._runtime, name, self._outlets)
+            if part is not None:
+                parts[name] = part
         self._scaler = _only(parts, KedaScaler)
-        endpoint = config.service.telemetry.metrics.endpoint
-        if endpoint is not None:
-            parts["telemetry"] = MetricsPage(endpoint, self.metrics)
+        page = build_metrics_page(self._runtime)
+        if page is not None:
+            parts["telemetry"] = page
         # Those who ask are answered, that nothing is ready, before a snapshot is loaded (keda.md 1.10).
         return dict(sorted(parts.items(), key=lambda part: isinstance(part[1], Snapshot)))
 
@@ -269,6 +283,7 @@ class App:
                 self.store.excuse(now_ms)
             before_ms = now_ms
             self.store.advance(now_ms)
+            self._security.refresh()
 
 
 def _build_store(config: WindowsConfig, metrics: SelfMetrics, clock: Clock) -> Store:

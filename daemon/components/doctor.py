@@ -15,6 +15,9 @@ MAX_NAMED: Final = 5
 """Of a kind; the others are a number."""
 FILTERED: Final = "otelcol_processor_filter_datapoints_filtered"
 
+DAY_S: Final = 86_400
+EXPIRES_SOON_DAYS: Final = 7
+
 Check = Callable[[Runtime, Answers | None], Iterator[Finding]]
 
 
@@ -154,6 +157,24 @@ def _check_limits(runtime: Runtime, _answers: Answers | None) -> Iterator[Findin
             )
 
 
+def _check_certificates(runtime: Runtime, _answers: Answers | None) -> Iterator[Finding]:
+    renew = "renew it: the files are read again by themselves when they change"
+    now_s = runtime.clock() / 1000
+    for name, certificates in runtime.security.certificates.items():
+        if certificates.problem is not None:
+            yield Finding(
+                Severity.WARNING,
+                f"a certificate has changed and cannot be read, the old one stays: {certificates.problem}",
+                "put certificate and key there that belong together, or look at who may read them",
+            )
+        left_days = (certificates.not_after_s - now_s) / DAY_S
+        if left_days <= 0:
+            yield Finding(Severity.ERROR, f"the certificate of {name} has expired", renew)
+        elif left_days <= EXPIRES_SOON_DAYS:
+            what = f"the certificate of {name} expires in {left_days:.1f} days"
+            yield Finding(Severity.WARNING, what, renew)
+
+
 def _listed(names: Sequence[str]) -> str:
     more = len(names) - MAX_NAMED
     return ", ".join(names[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
@@ -167,4 +188,5 @@ _CHECKS: Final[Sequence[Check]] = (
     _check_clocks,
     _check_identities,
     _check_limits,
+    _check_certificates,
 )

@@ -123,7 +123,8 @@ def _build_prometheus(
         lambda: exporter.series,
         exporter=component_id,
     )
-    return ScrapePage(config.endpoint, exporter)
+    lock = runtime.security.lock(f"exporters.{component_id}", config.tls, config.auth)
+    return ScrapePage(config.endpoint, exporter, context=lock.context, guard=lock.guard)
 
 
 def _build_debug(runtime: Runtime, component_id: str, config: DebugExporterConfig) -> Consumer:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from daemon.clock import Clock, Sleep
+from daemon.components.security import Security
 from daemon.config.schema import Config
 from daemon.config.windows import WindowsConfig
 from daemon.exporters.windows import Windows
@@ -17,6 +18,7 @@ from daemon.web.admin import Administration
 from daemon.web.doctor import Finding
 from query.scaling import Engine
 from query.store.store import Store
+from receivers.grpc_services import Serving
 
 MIB = 1024 * 1024
 
@@ -42,6 +44,7 @@ class Runtime:
     clock: Clock
     sleep: Sleep
     metrics: SelfMetrics
+    security: Security
     store: Store
     engine: Engine
     windows: Windows
@@ -57,6 +60,8 @@ class Runtime:
     """What the process still lacks to be ready."""
     details: Callable[[], Mapping[str, str]]
     """What an operator should know although it is ready."""
+    serving: Serving
+    """What gRPC's health service tells on every port."""
 
     def irregularities(self, receiver: str) -> Counters:
         """Return what a receiver counts by reason."""

@@ -33,6 +33,8 @@ def _build_opencensus(
         runtime.clock,
         runtime.irregularities(component_id),
         max_recv_msg_size_bytes=config.max_recv_msg_size_mib * MIB,
+        credentials=runtime.security.lock(f"receivers.{component_id}", config.tls).credentials,
+        serving=runtime.serving,
     )
     runtime.metrics.gauge(
         "tallyd_receiver_streams",

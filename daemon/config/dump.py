@@ -17,9 +17,10 @@ from daemon.config.schema import Config
 def format_config(config: Config) -> str:
     """Return the YAML that says the same; reading it gives an equal configuration."""
     document = written(config)
-    endpoint = config.service.telemetry.metrics.endpoint
+    metrics = document["service"]["telemetry"]["metrics"]
+    endpoint = metrics.pop("endpoint", None)
     document["service"]["telemetry"]["metrics"] = (
-        {"level": "none"} if endpoint is None else {"address": endpoint}
+        {"level": "none"} if endpoint is None else {"address": endpoint, **metrics}
     )
     text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
     return text

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from daemon.config.attributes import AttributesConfig, ResourceConfig
+from daemon.config.authentication import BasicAuthConfig, BearerTokenAuthConfig
 from daemon.config.batch import BatchConfig
 from daemon.config.debug_exporter import DebugExporterConfig
 from daemon.config.filter import FilterConfig
@@ -44,7 +45,11 @@ ExporterConfig = (
     | PrometheusExporterConfig
     | DebugExporterConfig
 )
-ExtensionConfig = KedaScalerConfig | HttpApiConfig | HealthCheckConfig | SnapshotConfig
+AuthenticatorConfig = BearerTokenAuthConfig | BasicAuthConfig
+"""Extensions that listen to nobody: they decide who is served by others."""
+ExtensionConfig = (
+    KedaScalerConfig | HttpApiConfig | HealthCheckConfig | SnapshotConfig | AuthenticatorConfig
+)
 ComponentConfig = ReceiverConfig | ProcessorConfig | ExporterConfig | ExtensionConfig
 
 COMPONENTS: Mapping[str, Mapping[str, type[ComponentConfig]]] = MappingProxyType(
@@ -78,6 +83,8 @@ COMPONENTS: Mapping[str, Mapping[str, type[ComponentConfig]]] = MappingProxyType
             "http_api": HttpApiConfig,
             "health_check": HealthCheckConfig,
             "snapshot": SnapshotConfig,
+            "bearertokenauth": BearerTokenAuthConfig,
+            "basicauth": BasicAuthConfig,
         },
     }
 )

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
+from daemon.config.authentication import AuthConfig
 from daemon.config.fields import Endpoint
 from daemon.config.markers import BeforeValidator
+from daemon.config.server_tls import ServerTlsConfig
 
 LogLevel = Literal["debug", "info", "warn", "error"]
 
@@ -40,6 +42,8 @@ class MetricsConfig:
 
     endpoint: Endpoint | None = "[::]:8888"
     """host:port that answers `/metrics`; None where they are switched off."""
+    tls: ServerTlsConfig | None = None
+    auth: AuthConfig | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from daemon.config.authentication import AuthConfig
 from daemon.config.document import Value
 from daemon.config.errors import KeyPath
 from daemon.config.fields import Endpoint, shown
 from daemon.config.findings import Findings
+from daemon.config.server_tls import ServerTlsConfig
 from daemon.config.service import LogsConfig, MetricsConfig, TelemetryConfig
 from daemon.config.validation import unknown_key, validate
 
@@ -55,6 +57,8 @@ class _Metrics:
     level: Literal["none", "basic", "normal", "detailed"] = "normal"
     address: Endpoint | None = None
     readers: tuple[_Reader, ...] | None = None
+    tls: ServerTlsConfig | None = None
+    auth: AuthConfig | None = None
 
 
 def read_telemetry(written: Value, path: KeyPath, findings: Findings) -> TelemetryConfig:
@@ -95,10 +99,16 @@ def _read_metrics(settings: Value, path: KeyPath, findings: Findings) -> Metrics
         return MetricsConfig()
     if metrics.level == "none":
         return MetricsConfig(endpoint=None)
-    if metrics.readers is None:
-        return MetricsConfig(endpoint=metrics.address) if metrics.address else MetricsConfig()
+    endpoint = metrics.address or MetricsConfig().endpoint
+    if metrics.readers is not None:
+        endpoint = _pulled(metrics.readers, path, findings) or endpoint
+    return MetricsConfig(endpoint=endpoint, tls=metrics.tls, auth=metrics.auth)
+
+
+def _pulled(readers: tuple[_Reader, ...], path: KeyPath, findings: Findings) -> str | None:
+    """Return the endpoint of the one pull reader."""
     endpoints = []
-    for index, reader in enumerate(metrics.readers):
+    for index, reader in enumerate(readers):
         if reader.periodic is not None:
             findings.warn((*path, "readers", index), "has no effect here: only pull readers have")
         if reader.pull is not None:
@@ -109,7 +119,7 @@ def _read_metrics(settings: Value, path: KeyPath, findings: Findings) -> Metrics
         )
     if len(endpoints) > 1:
         findings.mistake((*path, "readers"), "expected one pull reader: the page is served once")
-    return MetricsConfig(endpoint=endpoints[0]) if endpoints else MetricsConfig()
+    return endpoints[0] if endpoints else None
 
 
 def _endpoint(prometheus: _Prometheus) -> str:

@@ -13,12 +13,13 @@ import grpc
 
 from daemon.app import App
 from daemon.clock import VirtualTime
+from daemon.config.health_check import HealthCheckConfig
+from daemon.config.http_api import HttpApiConfig
 from daemon.config.keda_scaler import KedaScalerConfig
 from daemon.config.load import LoadedConfig
 from daemon.config.opencensus import OpenCensusConfig
 from daemon.config.schema import Config, ExtensionConfig
 from daemon.config.service import MetricsConfig, PipelineConfig
-from daemon.config.snapshot import SnapshotConfig
 from daemon.config.windows import WindowsConfig
 from daemon.demo.autoscaler import Autoscaler
 from daemon.demo.player import Sidecar, sidecar_at
@@ -53,16 +54,24 @@ class Ports(NamedTuple):
     scaler: int
 
 
+def _asked_on_free_ports(extension: ExtensionConfig) -> ExtensionConfig | None:
+    if isinstance(extension, HttpApiConfig):
+        return replace(extension, endpoint=FREE_PORT, tls=None, auth=None)
+    if isinstance(extension, KedaScalerConfig | HealthCheckConfig):
+        return replace(extension, endpoint=FREE_PORT, tls=None)
+    return None
+
+
 def on_free_ports(loaded: LoadedConfig) -> LoadedConfig:
-    """Return what of the configuration a demo plays: sidecars in, windows and questions out, on free ports.
+    """Return what of the configuration a demo plays: sidecars in, windows and questions out, on free ports in plain text.
 
     Nothing leaves this machine or stays on it: no other receivers and exporters, no page of self-metrics, no snapshot.
     """
     config = loaded.config
     extensions: dict[str, ExtensionConfig] = {
-        name: replace(one, endpoint=FREE_PORT)
+        name: one
         for name in config.service.extensions
-        if not isinstance(one := config.extensions[name], SnapshotConfig)
+        if (one := _asked_on_free_ports(config.extensions[name])) is not None
     }
     service = replace(
         config.service,
@@ -71,7 +80,7 @@ def on_free_ports(loaded: LoadedConfig) -> LoadedConfig:
         pipelines=dict(_pipelines(config)),
     )
     receivers = {
-        name: replace(one, endpoint=FREE_PORT)
+        name: replace(one, endpoint=FREE_PORT, tls=None)
         for name, one in config.receivers.items()
         if isinstance(one, OpenCensusConfig)
     }

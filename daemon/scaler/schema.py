@@ -30,6 +30,7 @@ __all__ = [
     "build_classes",
     "decode",
     "encode",
+    "official_files",
 ]
 
 PACKAGE: Final = "externalscaler"
@@ -118,8 +119,31 @@ def _add_field(message: Message, field: Field) -> None:
         row.type_name = f".{PACKAGE}.{message.name}.{entry.name}"
 
 
+def official_files() -> list[bytes]:
+    """Return the whole file, its service too, as a serialized descriptor: reflection shows it."""
+    file = _file_of(MESSAGES)
+    service = file.service.add(name=SERVICE.rpartition(".")[2])
+    for method in METHODS:
+        service.method.add(
+            name=method.name,
+            input_type=f".{PACKAGE}.{method.request}",
+            output_type=f".{PACKAGE}.{method.response}",
+            server_streaming=method.streams,
+        )
+    return [file.SerializeToString()]
+
+
 def build_classes(messages: Mapping[str, tuple[Field, ...]]) -> Mapping[str, Any]:
     """Return the message classes of such a table by their names; they are a set apart from all others."""
+    pool = descriptor_pool.DescriptorPool()
+    pool.AddSerializedFile(_file_of(messages).SerializeToString())
+    return {
+        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{PACKAGE}.{name}"))
+        for name in messages
+    }
+
+
+def _file_of(messages: Mapping[str, tuple[Field, ...]]) -> Any:
     file = descriptor_pb2.FileDescriptorProto(
         name="externalscaler.proto", package=PACKAGE, syntax="proto3"
     )
@@ -127,12 +151,7 @@ def build_classes(messages: Mapping[str, tuple[Field, ...]]) -> Mapping[str, Any
         message = file.message_type.add(name=name)
         for field in fields:
             _add_field(message, field)
-    pool = descriptor_pool.DescriptorPool()
-    pool.AddSerializedFile(file.SerializeToString())
-    return {
-        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{PACKAGE}.{name}"))
-        for name in messages
-    }
+    return file
 
 
 def encode(message: Message) -> bytes:

@@ -19,7 +19,8 @@ from daemon.scaler.answers import Answers, AnswerSettings, Engine, Ref, make_ref
 from daemon.scaler.decision import Refusal, Refused, Told, target_numbers, value_numbers
 from daemon.scaler.keys import MetadataError
 from daemon.scaler.subscriptions import Subscriptions
-from receivers.listening import ListenError, listen
+from receivers.grpc_services import GrpcServices, Serving
+from receivers.listening import SERVER_OPTIONS, ListenError, listen
 
 SLOW_TICK_S: Final = 0.25
 """How often subscriptions are looked through for those that saw no evaluation for long."""
@@ -33,17 +34,11 @@ MAX_STATUS_LENGTH: Final = 1000
 """Characters of a status text: it travels as a header, which clients limit to 8 KiB."""
 
 _OPTIONS: Final = (
-    ("grpc.so_reuseport", 0),  # a port that is taken is an error
-    # C-core cancels calls at random above 1,000 waiting ones (opencensus.md 4.9): after a restart KEDA opens two streams
-    # for each trigger at once, and comes back to a lost one after up to 60 s (keda.md 1.9).
-    ("grpc.server.max_pending_requests", 1_000_000),
-    ("grpc.server.max_pending_requests_hard_limit", 2_000_000),
-    ("grpc.server_max_unrequested_time_in_server", 300),
+    *SERVER_OPTIONS,
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
     ("grpc.keepalive_time_ms", 30_000),  # KEDA's client sends no pings (keda.md 1.9)
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.max_pings_without_data", 0),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
 )
 _STATUS: Final[Mapping[Refusal, grpc.StatusCode]] = {
@@ -73,6 +68,8 @@ class KedaScaler:
         count: Callable[[str, int], None],
         held: Mapping[str, Told] | None = None,
         ready: bool = True,
+        credentials: Any = None,
+        serving: Serving | None = None,
     ) -> None:
         """Take the parts; nothing listens yet.
 
@@ -87,9 +84,12 @@ class KedaScaler:
             retention_ms: `exporters.windows.retention`, 0 for none.
             count: Adds an amount to the scaler's counter of that name.
             held: What the last process told, from its `held`.
+            credentials: What TLS is spoken with, as grpc makes them; None for plain text.
             ready: False while a snapshot is still to be loaded: listen first, then call `become_ready`.
+            serving: What gRPC's health service tells.
         """
         self._config = config
+        self._credentials = credentials
         self._clock = clock
         self._sleep = sleep
         self._count = count
@@ -108,6 +108,8 @@ class KedaScaler:
         )
         self._listening_since_ms = listening_since_ms
         self._server: Any = None  # grpc.aio.Server
+        self._serving = serving or Serving()
+        self._services: GrpcServices | None = None
         self._timer: asyncio.Task[None] | None = None
         self._draining = False
         self._streams = 0
@@ -125,9 +127,10 @@ class KedaScaler:
             OSError: the endpoint cannot be listened on.
         """
         server = grpc.aio.server(options=_OPTIONS)
-        server.add_generic_rpc_handlers((self._handlers(),))
+        self._services = GrpcServices([schema.SERVICE], schema.official_files, self._serving)
+        server.add_generic_rpc_handlers((self._handlers(), self._services))
         try:
-            port = await listen(server, self._config.endpoint, retry_for_s=0.0)
+            port = await listen(server, self._config.endpoint, 0.0, self._credentials)
         except ListenError as error:
             raise OSError(error.cause.errno or errno.EADDRINUSE, str(error)) from error
         await server.start()
@@ -156,6 +159,8 @@ class KedaScaler:
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
+        if self._services is not None:
+            self._services.end()
         if server is not None:
             await server.stop(GRACE_S)
 

@@ -197,7 +197,11 @@ def _read_head(head: Mapping[str, Any]) -> tuple[int, Held]:
 
 def _read_told(*, value: object, active: object, at_ms: object) -> Told:
     """Return what was told, if it is what can have been told: it will be told again."""
-    known = isinstance(value, float) and math.isfinite(value) and isinstance(active, bool)
-    if not (known and isinstance(at_ms, int)):
+    if (
+        not isinstance(value, float)
+        or not math.isfinite(value)
+        or not isinstance(active, bool)
+        or not isinstance(at_ms, int)
+    ):
         raise ValueError(f"held: {value!r}, {active!r}, {at_ms!r}")
     return Told(value=value, active=active, at_ms=at_ms)

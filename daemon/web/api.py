@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 import socket
+import ssl
 import struct
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -19,6 +20,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from daemon.web.listener import GRACE_S, HttpListener
+from receivers.guard import Guard
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +28,8 @@ MAX_LINE_BYTES = 512 * 1024
 """Request line: KEDA and many others put the query there; its length is judged by who reads it."""
 JSON = "application/json"
 TEXT = "text/plain; charset=utf-8"
+OPEN_PATHS = frozenset({"/-/healthy", "/-/ready"})
+"""Answered whoever asks."""
 
 _GZIP_FROM_BYTES = 1024
 _GZIP_HERE_BYTES = 64 * 1024
@@ -94,6 +98,11 @@ async def read_body(request: web.BaseRequest, limit_bytes: int) -> bytes:
     """
     if (request.content_length or 0) > limit_bytes:
         raise TooLargeError(limit_bytes)
+    if request.content.is_eof():  # it came with the head, or right behind it
+        whole = request.content.read_nowait()
+        if len(whole) > limit_bytes:
+            raise TooLargeError(limit_bytes)
+        return whole
     body = bytearray()
     async for chunk in request.content.iter_any():
         body += chunk
@@ -112,10 +121,12 @@ class ApiServer(HttpListener):
         worker: ThreadPoolExecutor,
         *,
         allowed_origins: Sequence[str] = (),
+        context: ssl.SSLContext | None = None,
+        guard: Guard | None = None,
         count: Callable[[str, int], None],
     ) -> None:
         """Listen on nothing yet; `count(status, 1)` hears of every answer, "malformed" for status."""
-        super().__init__(endpoint, {})
+        super().__init__(endpoint, {}, context=context, guard=guard)
         self._exact = {path: route for path, route in routes.items() if "*" not in path}
         self._patterns = [
             (re.compile(re.escape(path).replace(r"\*", "([^/]+)")), route)
@@ -171,6 +182,9 @@ class ApiServer(HttpListener):
 
     async def _page(self, request: web.BaseRequest) -> Page:
         path = _SLASHES.sub("/", request.rel_url.raw_path)
+        refused = await self._refused(request, path)
+        if refused is not None:
+            return refused
         route, argument = self._find(path)
         if route is None:
             return text_page(f"no such path: {unquote(path)[:200]}", 404)
@@ -188,6 +202,17 @@ class ApiServer(HttpListener):
             return await route.handler(Call(request, argument))
         except TooLargeError as error:
             return text_page(str(error), 413)
+
+    async def _refused(self, request: web.BaseRequest, path: str) -> Page | None:
+        """Return the answer to who may not ask; probes and a browser's preflight carry no credentials."""
+        if path.rstrip("/") in OPEN_PATHS or request.method == "OPTIONS":
+            return None
+        why = await self._refusal(request)
+        if why is None or self._guard is None:
+            return None
+        page = text_page(why, 401)
+        headers = {"WWW-Authenticate": self._guard.challenge}
+        return Page(status=401, content_type=TEXT, body=page.body, headers=headers)
 
     def _find(self, path: str) -> tuple[Route | None, str]:
         route = self._exact.get(path) or self._exact.get(path.rstrip("/"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
@@ -22,6 +23,7 @@ from daemon.web.status import StatusApi
 from query.durations import format_duration
 from query.engine import DEFAULT_LOOKBACK_MS
 from query.queryable import Queryable
+from receivers.guard import Guard
 from receivers.model import MetricHeader
 
 
@@ -53,6 +55,8 @@ class HttpApi:
         reloaded: Callable[[], bool] = lambda: True,
         administration: Administration | None = None,
         diagnose: Diagnose = lambda: (),
+        context: ssl.SSLContext | None = None,
+        guard: Guard | None = None,
         count: Callable[[str, int], None],
     ) -> None:
         """Listen on nothing yet.
@@ -71,6 +75,8 @@ class HttpApi:
             yaml: Returns the running configuration.
             reloaded: Returns whether that is what the file says.
             diagnose: Returns what is wrong.
+            context: What TLS is spoken with; None for plain text.
+            guard: Who may ask; None for everybody.
             administration: What may be done to the process, from this machine; None for nothing.
             count: Hears the status of every answer.
         """
@@ -113,6 +119,8 @@ class HttpApi:
             routes,
             self._worker,
             allowed_origins=config.cors.allowed_origins,
+            context=context,
+            guard=guard,
             count=count,
         )
 

@@ -44,6 +44,7 @@ __all__ = [
     "TimestampParts",
     "WireError",
     "message_class",
+    "official_files",
 ]
 
 _PACKAGE = "opencensus-proto"
@@ -108,12 +109,16 @@ def _official_file(path: str) -> bytes:
     return literal if isinstance(literal, bytes) else literal.encode("latin-1")
 
 
+def official_files() -> list[bytes]:
+    """Return the serialized descriptors of the official schema, each behind those that it imports."""
+    imported = [module.DESCRIPTOR.serialized_pb for module in (timestamp_pb2, wrappers_pb2)]
+    return imported + [_official_file(path) for path in _FILES]
+
+
 def _official_pool() -> Any:
     pool = descriptor_pool.DescriptorPool()
-    for module in (timestamp_pb2, wrappers_pb2):
-        pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
-    for path in _FILES:
-        pool.AddSerializedFile(_official_file(path))
+    for file in official_files():
+        pool.AddSerializedFile(file)
     return pool
 
 

@@ -17,10 +17,12 @@ import structlog
 from receivers.addresses import peer_address
 from receivers.consumer import Batch, Clock, Consumer, Count, Presence, Sender
 from receivers.errors import ConsumeError, DecodeError
-from receivers.listening import listen
+from receivers.grpc_services import GrpcServices, Serving
+from receivers.listening import SERVER_OPTIONS, listen
 from receivers.opencensus.decode import Decoder
 from receivers.opencensus.parts import parts_of
 from receivers.opencensus.refusals import Refusal
+from receivers.opencensus.schema import official_files
 from receivers.opencensus.stream import FirstMessageError, StreamState
 
 log = structlog.get_logger(__name__)
@@ -34,17 +36,6 @@ DEFAULT_KEEPALIVE_TIMEOUT_MS = 20_000
 _LARGE_BYTES = 65_536
 """Smaller messages are handed on as they are, without a look at how many series there are; daprd's have some 43 KB."""
 _LOG_EVERY_MS = 10_000
-
-_OPTIONS = (
-    # C-core cancels calls at random above 1,000 waiting ones: a fleet that reconnects loses streams (4.9).
-    ("grpc.server.max_pending_requests", 1_000_000),
-    ("grpc.server.max_pending_requests_hard_limit", 2_000_000),
-    ("grpc.server_max_unrequested_time_in_server", 300),
-    # The server never sends data, so keepalive pings must not wait for any (1.3).
-    ("grpc.http2.max_pings_without_data", 0),
-    # Two servers must not share a port unnoticed.
-    ("grpc.so_reuseport", 0),
-)
 
 # Any: grpc ships no types.
 Context = Any
@@ -68,6 +59,8 @@ class OpenCensusServer:
         keepalive_time_ms: int = DEFAULT_KEEPALIVE_TIME_MS,
         keepalive_timeout_ms: int = DEFAULT_KEEPALIVE_TIMEOUT_MS,
         bind_retry_s: float = DEFAULT_BIND_RETRY_S,
+        credentials: Any = None,
+        serving: Serving | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._consumer = consumer
@@ -75,7 +68,7 @@ class OpenCensusServer:
         self._clock = clock
         self._count = count
         self._options = (
-            *_OPTIONS,
+            *SERVER_OPTIONS,
             ("grpc.max_receive_message_length", max_recv_msg_size_bytes),
             # Notices pods that vanish without FIN. C-core waits for its ping timeout of 60 s, whatever the keepalive
             # timeout says, if only the latter is set.
@@ -84,8 +77,11 @@ class OpenCensusServer:
             ("grpc.http2.ping_timeout_ms", keepalive_timeout_ms),
         )
         self._bind_retry_s = bind_retry_s
+        self._credentials = credentials
         self._decoder = Decoder(count)
         self._server: Any = None  # grpc ships no types
+        self._serving = serving or Serving()
+        self._services: GrpcServices | None = None
         self._stopping = False
         self._streams: set[asyncio.Task[Any]] = set()  # of any result: grpc owns them
         self._logged_at_ms = -_LOG_EVERY_MS
@@ -105,8 +101,9 @@ class OpenCensusServer:
         """
         self._stopping = False
         server = grpc.aio.server(options=self._options)
-        server.add_generic_rpc_handlers(self._handlers())
-        port = await listen(server, self._endpoint, self._bind_retry_s)
+        self._services = GrpcServices([METRICS_SERVICE], official_files, self._serving)
+        server.add_generic_rpc_handlers((*self._handlers(), self._services))
+        port = await listen(server, self._endpoint, self._bind_retry_s, self._credentials)
         await server.start()
         self._server = server
         return port
@@ -117,6 +114,8 @@ class OpenCensusServer:
         if server is None:
             return
         self._stopping = True
+        if self._services is not None:
+            self._services.end()
         stopped = asyncio.create_task(server.stop(grace_s))
         await asyncio.sleep(0)  # the port closes first
         for stream in tuple(self._streams):

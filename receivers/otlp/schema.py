@@ -38,10 +38,25 @@ __all__ = [
     "SummaryAttributes",
     "SummaryParts",
     "WireError",
+    "official_files",
 ]
 
 # Any: protobuf ships no types, and the classes exist at run time only.
 MessageClass = Any
+
+
+def official_files() -> list[bytes]:
+    """Return the serialized descriptors of the official schema, each behind those that it imports."""
+    found: dict[str, bytes] = {}
+
+    def collect(file: Any) -> None:
+        for imported in file.dependencies:
+            collect(imported)
+        found.setdefault(file.name, file.serialized_pb)
+
+    collect(metrics_service_pb2.DESCRIPTOR)
+    return list(found.values())
+
 
 _PARTIAL_PACKAGE = "tallyd.otlp"
 _COMMON = "opentelemetry.proto.common.v1."

@@ -14,6 +14,7 @@ from daemon.config.document import Value
 from daemon.config.errors import ConfigError
 from daemon.config.keda_scaler import KedaScalerConfig
 from daemon.config.load import load_config
+from daemon.config.ports import ports_of
 from daemon.config.schema import COMPONENTS
 from daemon.config.service import LogsConfig
 from daemon.config.transform import TransformConfig
@@ -32,6 +33,7 @@ WITHOUT_EFFECT = {
     "log_statements",
     "profile_statements",
     "auth",
+    "client_auth",
     "loglevel",
     "middlewares",
     "wal",
@@ -67,6 +69,29 @@ def test_commented_transform(tmp_path: Path) -> None:
         config = load_checked(path, {}).config.processors["transform"]
         assert isinstance(config, TransformConfig)
         assert config.metric_statements
+
+
+def test_commented_locks() -> None:
+    """TLS and credentials of every port in it are good once their comment signs are gone."""
+    lines: list[str] = []
+    depth = None  # of the block that is being taken
+    for line in EXAMPLE.read_text().splitlines():
+        indent, sign, rest = line.partition("# ")
+        inside = depth == len(indent) and rest.startswith("  ")
+        if not indent.strip() and sign and (inside or rest.startswith(("tls:", "auth:"))):
+            depth = len(indent)
+            lines.append(f"{indent}{rest}")
+        else:
+            depth = None
+            lines.append(line)
+    text = "\n".join(lines).replace(
+        "\n  health_check:\n", "\n  bearertokenauth: {token: t}\n  health_check:\n"
+    )
+    text = text.replace("[keda_scaler, http_api,", "[bearertokenauth, keda_scaler, http_api,")
+    ports = list(ports_of(load_config(text, {}).config))
+    without_auth = {"receivers.opencensus", "extensions.keda_scaler", "extensions.health_check"}
+    assert [port.name for port in ports if port.tls is None] == []
+    assert {port.name for port in ports if port.auth is None} == without_auth
 
 
 def test_shows_the_defaults() -> None:

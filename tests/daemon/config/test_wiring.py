@@ -102,7 +102,7 @@ def test_pipelines(text: str, expected: dict[str, PipelineConfig]) -> None:
         (
             "service: {extensions: [health_check, zpages]}",
             [
-                "1:38: service.extensions[1]: tallyd has no extension 'zpages'; it has: keda_scaler, http_api, health_check, snapshot"
+                "1:38: service.extensions[1]: tallyd has no extension 'zpages'; it has: keda_scaler, http_api, health_check, snapshot, bearertokenauth, basicauth"
             ],
         ),
         (

@@ -15,7 +15,10 @@ TOLD = {"value": 1.0, "active": True, "at_ms": 5}
 
 def test_what_was_written() -> None:
     """It is what is read."""
-    assert _read_head({"at_ms": 7, "held": {"k": TOLD}}) == (7, {"k": Told(**TOLD)})
+    assert _read_head({"at_ms": 7, "held": {"k": TOLD}}) == (
+        7,
+        {"k": Told(value=1.0, active=True, at_ms=5)},
+    )
 
 
 @pytest.mark.parametrize(
