@@ -65,20 +65,27 @@ class Store:
         known.streams += 1
         self._senders.update(known)
 
-    def sender_reported(self, sender: str, at_ms: int) -> None:
-        """Note a report of `sender`; its samples follow."""
+    def sender_reported(self, sender: str, at_ms: int, *, is_regular: bool = True) -> None:
+        """Note a report of `sender`; its samples follow. One between the regular ones leaves the report interval alone."""
         known = self._senders.get(sender) or self._add_sender(
             sender, at_ms, DEFAULT_REPORT_INTERVAL_MS
         )
         if known is None:
             return
-        known.report(at_ms)
+        known.report(at_ms, is_regular=is_regular)
         if not self._live(known):
             self._senders.live[known.number] = True
             self._notify("sender_began", {"sender": sender})
         self._senders.update(known)
         if known.watched:
             self._tell_apart(known)
+
+    def sender_heard(self, sender: str, at_ms: int) -> None:
+        """Note a report of `sender` whose samples do not follow: later ones are there already."""
+        known = self._senders.get(sender)
+        if known is not None:
+            known.hear(at_ms)
+            self._senders.update(known)
 
     def sender_closed(self, sender: str, at_ms: int) -> None:
         """Note the end of a stream of `sender`."""
@@ -171,7 +178,7 @@ class Store:
         elif known.observe_clock(times, at_ms):
             self._tell_shift(known)
         starts = None if starts_ms is None else known_starts(starts_ms, known.clock_offset_ms)
-        if known.clock_offset_ms:
+        if correct_clock and known.clock_offset_ms:
             times += known.clock_offset_ms
         self._senders.known_until_ms[known.number] = known.known_until_ms
         # What a filter leaves is mostly one series: arrays of one element cost more than what is in them.

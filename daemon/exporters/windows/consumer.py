@@ -86,6 +86,15 @@ class Windows:
         self.reports += 1
         self._store.sender_reported(str(sender), at_ms)
 
+    def sampled(self, sender: Sender, at_ms: int) -> None:
+        """Tell the store that values of `sender` were read between two of its reports."""
+        self._store.sender_reported(str(sender), at_ms, is_regular=False)
+
+    def heard(self, sender: Sender, at_ms: int) -> None:
+        """Tell the store that a report of `sender` has arrived whose values are there already."""
+        self.reports += 1
+        self._store.sender_heard(str(sender), at_ms)
+
     def closed(self, sender: Sender, at_ms: int) -> None:
         """Tell the store that a stream of `sender` has ended."""
         self._store.sender_closed(str(sender), at_ms)
@@ -120,7 +129,8 @@ class Windows:
                     if known is not None:
                         self._metric(message, known, resource, metric)
         self._store.metrics_reported(message.sender, message.names, message.at_ms)
-        if message.write(correct_clock=batch.sender.protocol not in TRUSTED_CLOCKS):
+        trusted = batch.times_are_ours or batch.sender.protocol in TRUSTED_CLOCKS
+        if message.write(correct_clock=not trusted):
             self._on_append(message.names)
 
     def _describe(
