@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import structlog
 
+from daemon import memory_guard
 from daemon.clock import Clock, Sleep, system_clock
 from daemon.components.administration import administer
 from daemon.components.doctor import diagnose
@@ -21,6 +22,7 @@ from daemon.components.extensions import (
     build_metrics_page,
     settling_ms,
 )
+from daemon.components.memory import build_guard
 from daemon.components.part import Part, Runtime
 from daemon.components.receivers import build_receiver
 from daemon.components.security import Security
@@ -86,6 +88,7 @@ class App:
         self.store = _build_store(windows_config, self.metrics, clock)
         self.engine = Engine(self.store, lookback_ms=windows_config.retention)
         self.windows = self._build_windows(windows_config)
+        self._guard = build_guard(windows_config, self.store, self.metrics)
         self._security = Security(config, self.metrics, clock)
         self.reloading = Reloading(read, self._take_over, self.metrics, clock)
         self._runtime = Runtime(
@@ -103,13 +106,13 @@ class App:
             diagnose=self._diagnose,
             administration=administer(self.reloading) if read is not None else None,
             missing=self._missing,
-            details=self.reloading.details,
+            details=lambda: {**self.reloading.details(), **self._guard.details()},
             serving=Serving(is_serving=False),
         )
         self._scaler: KedaScaler | None = None
         self._extensions: dict[str, Part] = {}
         self._receivers: dict[str, Part] = {}
-        self._timer: asyncio.Task[None] | None = None
+        self._timers: list[asyncio.Task[None]] = []
         self._lacks = ["listening"]
         """What keeps it from being ready."""
         self._task_failures = self.metrics.counters(
@@ -120,7 +123,8 @@ class App:
         self._exporters = {name: build_exporter(self._runtime, name) for name in _sent_to(config)}
         self._settings = ProcessorSettings(metrics=self.metrics)
         consumers = build_pipelines(config, self._exporters, self._settings)
-        self._outlets = {name: Outlet(consumer) for name, consumer in consumers.items()}
+        admit = self._guard.admit if self._guard.is_on else None
+        self._outlets = {name: Outlet(consumer, admit) for name, consumer in consumers.items()}
 
     async def start(self) -> None:
         """Listen on every port that the configuration names.
@@ -139,9 +143,10 @@ class App:
         except BaseException:
             await self.stop()
             raise
-        self._timer = asyncio.create_task(
-            supervise("tick", self._tick, count=self._task_failures, sleep=self._sleep)
-        )
+        self._timers = [
+            asyncio.create_task(supervise(name, task, count=self._task_failures, sleep=self._sleep))
+            for name, task in (("tick", self._tick), ("guard", self._watch_memory))
+        ]
         self._lacks = []
         self._runtime.serving.become(is_serving=True)
         if self._scaler is not None and settling_ms(self._runtime, self._scaler):
@@ -155,8 +160,8 @@ class App:
         self._runtime.serving.become(is_serving=False)
         if self._scaler is not None:
             self._scaler.drain()  # KEDA's streams end with OK at once, its calls are answered to the last (keda.md 1.9)
-        timer, self._timer = self._timer, None
-        if timer is not None:
+        timers, self._timers = self._timers, []
+        for timer in timers:
             timer.cancel()
         for parts in (self._receivers, self._senders_out(), self._extensions):
             await asyncio.gather(*(part.stop() for part in parts.values()))
@@ -271,6 +276,11 @@ class App:
 
     def _missing(self) -> list[str]:
         return self._lacks
+
+    async def _watch_memory(self) -> None:
+        while self._guard.is_on:
+            self._guard.look()
+            await self._sleep(memory_guard.EVERY_S)
 
     async def _tick(self) -> None:
         before_ms = self._clock()

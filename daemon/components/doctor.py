@@ -157,6 +157,16 @@ def _check_limits(runtime: Runtime, _answers: Answers | None) -> Iterator[Findin
             )
 
 
+def _check_memory(runtime: Runtime, _answers: Answers | None) -> Iterator[Finding]:
+    short = runtime.details().get("memory")
+    if short is not None:
+        yield Finding(
+            Severity.ERROR,
+            f"memory is short: {short}",
+            "filter what nobody scales by (the sender with most refused series first), or raise the container's limit",
+        )
+
+
 def _check_certificates(runtime: Runtime, _answers: Answers | None) -> Iterator[Finding]:
     renew = "renew it: the files are read again by themselves when they change"
     now_s = runtime.clock() / 1000
@@ -188,5 +198,6 @@ _CHECKS: Final[Sequence[Check]] = (
     _check_clocks,
     _check_identities,
     _check_limits,
+    _check_memory,
     _check_certificates,
 )

@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from query.queryable import NO_TIME, STALE_BITS, Queryable
+from query.store.admission import ONE_SOURCE
 from query.store.index import MAX_CACHED_QUESTIONS
-from query.store.store import COUNTERS, ONE_SOURCE, Store, StoreSettings
+from query.store.store import COUNTERS, Store, StoreSettings
 from tests.query.store.support import (
     STALE,
     T0,
@@ -670,7 +671,12 @@ class TestLimits:
             T0 + 44_005,
             T0 + 44_005,
             {"refused_series": 2},
-            [("series_refused", {"metric": "n", "limit": 2, "setting": "max_series"})],
+            [
+                (
+                    "series_refused",
+                    {"metric": "n", "limit": 2, "setting": "max_series", "sender": "a"},
+                )
+            ],
         )
 
     def test_a_refused_row_is_no_new_row_later(self) -> None:
@@ -704,7 +710,7 @@ class TestLimits:
         driver.report("a", 0, (M, 0, 1.0), (labels("m", k="2"), 0, 1.0), (labels("n"), 0, 1.0))
         assert (len(driver.select().labels), driver.notices[0][1]) == (
             2,
-            {"metric": "m", "limit": 1, "setting": "max_series_per_metric"},
+            {"metric": "m", "limit": 1, "setting": "max_series_per_metric", "sender": "a"},
         )
 
     def test_senders(self) -> None:
@@ -755,7 +761,7 @@ class TestLimits:
         ]
         assert (counted(driver), driver.notices[0][1]["setting"]) == (
             {"refused_series": 1},
-            ONE_SOURCE,
+            ONE_SOURCE.setting,
         )
 
     def test_of_two_values_at_one_time_the_larger_counts(self) -> None:
