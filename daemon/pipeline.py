@@ -70,8 +70,8 @@ def copy_batch(batch: Batch) -> Batch:
 class Outlet:
     """Where a receiver hands its batches to: a reload puts another pipeline behind it, and none drops them."""
 
-    def __init__(self, consumer: Consumer) -> None:
-        self.consumer: Consumer | None = consumer
+    def __init__(self, consumer: Consumer | None = None) -> None:
+        self.consumer = consumer
 
     def consume(self, batch: Batch) -> None:
         """Hand `batch` on.
