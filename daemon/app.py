@@ -25,6 +25,7 @@ from daemon.components.extensions import (
 from daemon.components.memory import build_guard
 from daemon.components.part import Part, Runtime
 from daemon.components.receivers import build_receiver
+from daemon.components.scraping import Scraping
 from daemon.components.security import Security
 from daemon.config.changes import restart_needed
 from daemon.config.load import LoadedConfig
@@ -40,6 +41,7 @@ from daemon.scaler.service import KedaScaler
 from daemon.snapshot.extension import Snapshot
 from daemon.telemetry import SelfMetrics, set_log_level, supervise
 from daemon.web.doctor import Finding
+from daemon.web.targets import TargetState
 from query.scaling import Engine
 from query.store.store import COUNTERS, Store, StoreSettings
 from receivers.consumer import Consumer
@@ -103,6 +105,7 @@ class App:
             windows=self.windows,
             held=lambda: self._scaler.answers.held() if self._scaler is not None else {},
             loaded=lambda loaded: become_ready(self._extensions.values(), loaded),
+            targets=self.targets,
             diagnose=self._diagnose,
             administration=administer(self.reloading) if read is not None else None,
             missing=self._missing,
@@ -123,8 +126,9 @@ class App:
         self._exporters = {name: build_exporter(self._runtime, name) for name in _sent_to(config)}
         self._settings = ProcessorSettings(metrics=self.metrics)
         consumers = build_pipelines(config, self._exporters, self._settings)
-        admit = self._guard.admit if self._guard.is_on else None
-        self._outlets = {name: Outlet(consumer, admit) for name, consumer in consumers.items()}
+        self._admit = self._guard.admit if self._guard.is_on else None
+        self._outlets = {name: Outlet(one, self._admit) for name, one in consumers.items()}
+        self._scraping = Scraping(self._runtime, self._outlets)
 
     async def start(self) -> None:
         """Listen on every port that the configuration names.
@@ -140,6 +144,7 @@ class App:
             await self._start_all(self._senders_out())
             self._receivers = dict(self._build_receivers())
             await self._start_all(self._receivers)
+            await self._scraping.take_over(self._scraping.read())
         except BaseException:
             await self.stop()
             raise
@@ -163,11 +168,16 @@ class App:
         timers, self._timers = self._timers, []
         for timer in timers:
             timer.cancel()
+        await self._scraping.stop()
         for parts in (self._receivers, self._senders_out(), self._extensions):
             await asyncio.gather(*(part.stop() for part in parts.values()))
 
+    def targets(self) -> Iterable[TargetState]:
+        """Return what is scraped, and how that went last."""
+        return self._scraping.states()
+
     async def _take_over(self, loaded: LoadedConfig) -> list[str]:
-        """Put another checked configuration in force: processors, pipelines, exporters that send, named queries, log level.
+        """Put another checked configuration in force: processors, pipelines, exporters that send, targets, queries, log level.
 
         Ports, connections and windows stay. Returns the settings that need a restart; raises OSError if an exporter cannot
         start, and then the old configuration stays.
@@ -177,6 +187,7 @@ class App:
         try:
             exporters = {name: self._exporter(name, before) for name in _sent_to(config)}
             consumers = build_pipelines(config, exporters, self._settings)
+            scrapes = self._scraping.read()
             await self._start_new(exporters)
         except BaseException:
             self._runtime.config = before
@@ -185,8 +196,12 @@ class App:
         gone = [one for name, one in self._exporters.items() if exporters.get(name) is not one]
         self._exporters = exporters
         self._security.keep_exporters(exporters)
+        await self._scraping.leave(scrapes)
+        new = scrapes.keys() - self._outlets.keys()
+        self._outlets |= {name: Outlet(admit=self._admit) for name in new}
         for name, outlet in self._outlets.items():
             outlet.consumer = consumers.get(name)
+        await self._scraping.take_over(scrapes)
         if self._scaler is not None:
             self._scaler.reload(config.named_queries)
         if config.service.telemetry.logs.level != before.service.telemetry.logs.level:

@@ -70,9 +70,11 @@ def copy_batch(batch: Batch) -> Batch:
 class Outlet:
     """Where a receiver hands its batches to: a reload puts another pipeline behind it, and none drops them."""
 
-    def __init__(self, consumer: Consumer, admit: Callable[[Batch], None] | None = None) -> None:
+    def __init__(
+        self, consumer: Consumer | None = None, admit: Callable[[Batch], None] | None = None
+    ) -> None:
         """Hand batches to `consumer` that `admit` lets pass; it raises RetryableError for others."""
-        self.consumer: Consumer | None = consumer
+        self.consumer = consumer
         self._admit = admit
 
     def consume(self, batch: Batch) -> None:

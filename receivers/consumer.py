@@ -79,8 +79,8 @@ class Presence(Protocol):
     one sender may overlap.
     """
 
-    def opened(self, sender: Sender, at_ms: int) -> None:
-        """A stream of `sender` has begun."""
+    def opened(self, sender: Sender, at_ms: int, report_interval_ms: int | None = None) -> None:
+        """A stream of `sender` has begun; it reports so often, if the receiver knows, or as its protocol usually does."""
 
     def reported(self, sender: Sender, at_ms: int) -> None:
         """A report of `sender` has arrived; its batch, with the same `received_at_ms`, follows."""

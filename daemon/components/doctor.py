@@ -56,6 +56,17 @@ def _check_senders(runtime: Runtime, _answers: Answers | None) -> Iterator[Findi
     )
 
 
+def _check_targets(runtime: Runtime, _answers: Answers | None) -> Iterator[Finding]:
+    for one in runtime.targets():
+        if one.health == "down":
+            yield Finding(
+                Severity.ERROR,
+                f"the target {one.name} of the job {one.job} is down: {one.problem}",
+                "look whether it runs, at the address below static_configs of receivers."
+                f"{one.receiver}, and at the network policy",
+            )
+
+
 def _check_filters(runtime: Runtime, _answers: Answers | None) -> Iterator[Finding]:
     dropped = runtime.metrics.counters(FILTERED, "", label="filter").values
     if runtime.windows.reports and not runtime.store.counters["stored"] and sum(dropped.values()):
@@ -193,6 +204,7 @@ def _listed(names: Sequence[str]) -> str:
 _CHECKS: Final[Sequence[Check]] = (
     _check_configuration,
     _check_senders,
+    _check_targets,
     _check_filters,
     _check_triggers,
     _check_clocks,

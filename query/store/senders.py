@@ -190,9 +190,13 @@ class Sender:
         return changed
 
     def trust_clock(self, times_ms: Int64Array) -> None:
-        """Take the times of a message as they are: what remote write replays may be of any age."""
-        self.newest_sample_ms = max(self.newest_sample_ms, int(times_ms.max()))
-        self.sampled = True
+        """Take the times of a message as they are: what remote write replays may be of any age.
+
+        Without those of stale markers: that a series has ended does not say that nothing happened until then.
+        """
+        if len(times_ms):
+            self.newest_sample_ms = max(self.newest_sample_ms, int(times_ms.max()))
+            self.sampled = True
 
     def _offset_ms(self, oldest_ms: int) -> int:
         """Return the correction for a message whose oldest time is `oldest_ms`."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from query.labels import Labels, Matcher, name_in
-from query.queryable import NO_TIME, Selection
+from query.queryable import NO_TIME, Selection, is_stale
 from query.slices import Sliced, whole
 from query.store.admission import ONE_SOURCE, Admission, Refusals
 from query.store.collection import Collection
@@ -169,7 +169,7 @@ class Store:
         rows = [one.row for one in series]
         times, numbers = int64_times(times_ms), np.array(values, dtype=np.float64)
         if not correct_clock:
-            known.trust_clock(times)
+            known.trust_clock(times[~is_stale(numbers)])
         elif known.observe_clock(times, at_ms):
             self._tell_shift(known)
         starts = None if starts_ms is None else known_starts(starts_ms, known.clock_offset_ms)

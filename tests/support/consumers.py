@@ -76,7 +76,7 @@ class PresenceRecorder:
     def __init__(self) -> None:
         self.events: list[PresenceEvent] = []
 
-    def opened(self, sender: Sender, at_ms: int) -> None:
+    def opened(self, sender: Sender, at_ms: int, report_interval_ms: int | None = None) -> None:
         self.events.append(PresenceEvent("opened", sender, at_ms))
 
     def reported(self, sender: Sender, at_ms: int) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 
 from daemon.config.windows import DEFAULT_RESOURCE_LABELS, HistogramBuckets
 from daemon.exporters.windows.buckets import Buckets
+from daemon.exporters.windows.labels import NO_RENAMES
 from daemon.exporters.windows.memo import (
     BUCKET_SUFFIX,
     MetricMemo,
@@ -32,8 +33,12 @@ REPORT_INTERVAL_MS: Mapping[str, int] = {"opencensus": 20_000}
 """Time between reports before two gaps were seen (keda.md 6.3.5), by receiver type."""
 DEFAULT_REPORT_INTERVAL_MS = 60_000
 """What the OpenTelemetry SDKs have."""
-TRUSTED_CLOCKS = frozenset({"prometheusremotewrite"})
-"""Receivers whose times are taken as they are: a writer may catch up on hours (promql.md 6.3)."""
+TRUSTED_CLOCKS = frozenset({"prometheusremotewrite", "prometheus"})
+"""Receivers whose times are taken as they are: a writer may catch up on hours (promql.md 6.3), scrapes have our own."""
+TARGET_LABELS: Mapping[str, Mapping[str, str]] = {
+    "prometheus": {"service.name": "job", "service.instance.id": "instance"}
+}
+"""Resource attributes that become labels under another name, by receiver type: `up{job="x",instance="y"}`."""
 SUFFIXED = frozenset({"otlp"})
 """Receivers whose names `add_metric_suffixes` is about: Dapr's triggers name metrics as they are, writers' are final."""
 
@@ -76,10 +81,12 @@ class Windows:
         self.reports = 0
         """Messages with metrics that arrived, whatever a filter made of them."""
 
-    def opened(self, sender: Sender, at_ms: int) -> None:
+    def opened(self, sender: Sender, at_ms: int, report_interval_ms: int | None = None) -> None:
         """Tell the store that a stream of `sender` has begun."""
-        interval_ms = REPORT_INTERVAL_MS.get(sender.protocol, DEFAULT_REPORT_INTERVAL_MS)
-        self._store.sender_opened(str(sender), at_ms, report_interval_ms=interval_ms)
+        usual_ms = REPORT_INTERVAL_MS.get(sender.protocol, DEFAULT_REPORT_INTERVAL_MS)
+        self._store.sender_opened(
+            str(sender), at_ms, report_interval_ms=report_interval_ms or usual_ms
+        )
 
     def reported(self, sender: Sender, at_ms: int) -> None:
         """Tell the store that a report of `sender` has arrived."""
@@ -116,6 +123,7 @@ class Windows:
             sender=str(batch.sender),
             at_ms=batch.received_at_ms,
             resource_labels=self._resource_labels,
+            renamed=TARGET_LABELS.get(batch.sender.protocol, NO_RENAMES),
         )
         add_suffixes = self._add_metric_suffixes and batch.sender.protocol in SUFFIXED
         for resource_metrics in batch.resource_metrics:

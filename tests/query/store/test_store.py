@@ -929,6 +929,19 @@ class TestTrustedClocks:
         got = driver.store.select([NAMED_M], start_ms=-1, end_ms=T0 * 2)
         assert (got.times_ms[0, :3].tolist(), driver.notices) == ([0, 60_000, 3_600_000], [])
 
+    def test_an_end_is_no_knowledge(self) -> None:
+        """A stale marker does not say that nothing happened until then: the sender is known until its newest value."""
+        driver = Driver(retention_ms=0)
+        driver.store.sender_reported("w", T0)
+        row = driver.store.series("w", M, start_ms=0, is_counter=False, at_ms=T0)
+        assert row is not None
+        stale = struct.unpack("<d", struct.pack("<Q", STALE_BITS))[0]
+        for at, values in ((0, [1.0]), (10_000, [stale])):
+            driver.store.append("w", T0 + at, [row], [T0 + at], values, correct_clock=False)
+        got = driver.store.select([NAMED_M], start_ms=-1, end_ms=T0 * 2)
+        assert got.counts.tolist() == [2]
+        assert got.senders.known_until_ms.tolist() == [T0]
+
     def test_a_marker_that_was_written_survives(self) -> None:
         """A stale marker in the middle of a gauge keeps its bits, and infinities fall without a complaint."""
         driver = Driver(retention_ms=0)
