@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from query.labels import Labels, Matcher, name_in
-from query.queryable import NO_TIME, Selection
+from query.queryable import NO_TIME, Float64Array, Int64Array, Selection
 from query.slices import Sliced, whole
+from query.store.admission import Admission
 from query.store.collection import Collection
 from query.store.dump import VERSION, Dump, DumpError, Loading, dump_collection
 from query.store.intake import Intake
@@ -28,14 +29,12 @@ from query.store.senders import (
 )
 from query.store.settings import (
     COUNTERS,
-    EVICTED_AT_ONCE,
     FORGOTTEN_AT_ONCE,
-    MAX_LABEL_CHARACTERS,
     NOTICES,
     Notify,
     StoreSettings,
 )
-from query.store.telling import Refusals
+from query.store.telling import Refusals, tell_apart, tell_shift
 from query.store.times import MAX_TIME_MS, int64_times, known_starts
 from query.store.totals import Part
 
@@ -51,10 +50,8 @@ class Store:
         self._settings = settings
         self._notify = notify
         self.counters: Counter[str] = Counter(dict.fromkeys(COUNTERS, 0))
-        self._empty()
-        self._all_live = False
-        """Whether the last search for series of ended senders found none, and no sender has ended since."""
         self._refusals = Refusals(notify)
+        self._empty()
 
     def sender_opened(self, sender: str, at_ms: int, *, report_interval_ms: int) -> None:
         """Count a stream of `sender`; its default report interval is its protocol's."""
@@ -78,7 +75,7 @@ class Store:
             self._notify("sender_began", {"sender": sender})
         self._senders.update(known)
         if known.watched:
-            self._tell_apart(known)
+            tell_apart(self._collection, known, self.counters, self._notify)
 
     def sender_closed(self, sender: str, at_ms: int) -> None:
         """Note the end of a stream of `sender`."""
@@ -131,13 +128,13 @@ class Store:
                 until_ms = at_ms + int(MISSED_INTERVALS * DEFAULT_REPORT_INTERVAL_MS)
                 self._names.refuse(name_in(labels), until_ms)
                 return None
-            if not self._admit(known, labels, at_ms):
+            if not self._admission.admits(known, labels, at_ms):
                 return None
             series = self._collection.create(
                 known, labels, start_ms=start_ms, is_counter=is_counter, source=source
             )
         elif not self._collection.claim(series, source):
-            self._refuse(series.sender, name_in(labels), at_ms, 1, ONE_SOURCE)
+            self._admission.refuse(series.sender, name_in(labels), at_ms, 1, ONE_SOURCE)
             return None
         elif start_ms != NO_TIME:
             self._collection.restart(series, start_ms)
@@ -166,14 +163,8 @@ class Store:
             return 0
         rows = [one.row for one in series]
         times, numbers = int64_times(times_ms), np.array(values, dtype=np.float64)
-        if not correct_clock:
-            known.trust_clock(times)
-        elif known.observe_clock(times, at_ms):
-            self._tell_shift(known)
+        self._correct(known, times, at_ms, correct_clock=correct_clock)
         starts = None if starts_ms is None else known_starts(starts_ms, known.clock_offset_ms)
-        if known.clock_offset_ms:
-            times += known.clock_offset_ms
-        self._senders.known_until_ms[known.number] = known.known_until_ms
         # What a filter leaves is mostly one series: arrays of one element cost more than what is in them.
         is_one = len(rows) == 1 and starts is None
         stored = 1
@@ -182,6 +173,36 @@ class Store:
             stored = self._intake.append(known, at_ms, part)
         self.counters["stored"] += stored
         return stored
+
+    def append_rows(
+        self,
+        sender: str,
+        at_ms: int,
+        rows: Int64Array,
+        times_ms: Int64Array,
+        values: Float64Array,
+        *,
+        are_distinct: bool,
+        correct_clock: bool = True,
+    ) -> int:
+        """Do what `append` does, for series whose `rows` are theirs still, and whether these differ is known.
+
+        They are as long as the series are alive, which none ceases to be while `removals` stays. The times and values
+        are the callee's.
+        """
+        known = self._senders.get(sender)
+        if known is None or not len(rows):
+            return 0
+        self._correct(known, times_ms, at_ms, correct_clock=correct_clock)
+        part = Part(rows, times_ms, values)
+        stored = self._intake.append(known, at_ms, part, are_distinct=are_distinct)
+        self.counters["stored"] += stored
+        return stored
+
+    @property
+    def removals(self) -> int:
+        """How many series were forgotten so far, for whatever reason."""
+        return self._collection.rows.removals
 
     def restart(self, series: Series, start_ms: int) -> None:
         """Note the start time of the next sample of a series, as `series` does."""
@@ -280,7 +301,7 @@ class Store:
         ended = self._senders.end_due(now_ms)
         if ended:
             self.counters["ended_senders"] += len(ended)
-            self._all_live = False
+            self._admission.all_live = False
             rows, ends_ms = self._collection.ending(ended)
             self._intake.end(rows, ends_ms, now_ms)
             for sender in ended:
@@ -339,6 +360,9 @@ class Store:
         self._intake = Intake(rows, rings, self.counters, self._settings.retention_ms)
         self._names = Names(self._settings.max_known_names)
         self._questions = Questions(self._collection, self._names)
+        self._admission = Admission(
+            self._settings, self._collection, self._names, self.counters, self._refusals
+        )
 
     def _live(self, sender: Sender) -> bool:
         return bool(self._senders.live[sender.number])
@@ -351,51 +375,14 @@ class Store:
             self._refusals.tell("sender_refused", at_ms, {"sender": name, "limit": limit})
         return sender
 
-    def _admit(self, sender: Sender, labels: Labels, at_ms: int) -> bool:
-        """Return whether there is room for another series; those of ended senders make it (DESIGN 5)."""
-        name = name_in(labels)
-        limit, setting = MAX_LABEL_CHARACTERS, "characters of all labels together"
-        if sum([len(key) + len(value) for key, value in labels]) <= limit:
-            limit, setting = self._settings.max_series_per_metric, "max_series_per_metric"
-            if not limit or self._collection.of_metric(name) < limit:
-                limit, setting = self._settings.max_series, "max_series"
-                if len(self._collection) < limit or self._make_room():
-                    return True
-        self._refuse(sender, name, at_ms, limit, setting)
-        return False
-
-    def _refuse(self, sender: Sender, name: str, at_ms: int, limit: int, setting: str) -> None:
-        self.counters["refused_series"] += 1
-        # What it reports is missing for as long as it is live, whether or not it reports within a window.
-        self._names.refuse(name, max(at_ms, sender.deadline_ms))
-        sender.lapse(name[:MAX_NAME_LENGTH])
-        name = name[:MAX_NAME_LENGTH]
-        self._refusals.tell(
-            "series_refused", at_ms, {"metric": name, "limit": limit, "setting": setting}
-        )
-
-    def _make_room(self) -> bool:
-        if self._all_live:
-            return False
-        ended = self._collection.ended(EVICTED_AT_ONCE)
-        self.counters["evicted_series"] += len(ended)
-        self._collection.remove(ended)
-        self._all_live = not ended
-        return bool(ended)
-
-    def _tell_shift(self, sender: Sender) -> None:
-        self.counters["shifted_senders"] += 1
-        if not sender.shift_told:
-            sender.shift_told = True
-            fields = {"sender": sender.name, "offset_ms": sender.clock_offset_ms}
-            self._notify("sender_clock_shifted", fields)
-
-    def _tell_apart(self, sender: Sender) -> None:
-        told = self._collection.tell_apart(sender)
-        if told:
-            self.counters["shared_labels"] += len(told)
-            labels, senders = next(iter(told.items()))
-            self._notify(
-                "labels_shared_by_live_senders",
-                {"label_sets": len(told), "labels": dict(labels), "senders": senders},
-            )
+    def _correct(
+        self, sender: Sender, times_ms: Int64Array, at_ms: int, *, correct_clock: bool
+    ) -> None:
+        """Bring the times of a message onto this clock, in place."""
+        if not correct_clock:
+            sender.trust_clock(times_ms)
+        elif sender.observe_clock(times_ms, at_ms):
+            tell_shift(sender, self.counters, self._notify)
+        if sender.clock_offset_ms:
+            times_ms += sender.clock_offset_ms
+        self._senders.known_until_ms[sender.number] = sender.known_until_ms

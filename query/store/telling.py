@@ -1,8 +1,12 @@
-"""What is told again and again, told now and then."""
+"""What operators are told: again and again only now and then."""
 
 from __future__ import annotations
 
+from collections import Counter
+
 from query.queryable import NO_TIME
+from query.store.collection import Collection
+from query.store.senders import Sender
 from query.store.settings import Notify
 
 REFUSALS_TOLD_EVERY_MS = 60_000
@@ -20,3 +24,26 @@ class Refusals:
         if at_ms - self._told_ms.get(event, NO_TIME) >= REFUSALS_TOLD_EVERY_MS:
             self._told_ms[event] = at_ms
             self._notify(event, fields)
+
+
+def tell_shift(sender: Sender, counters: Counter[str], notify: Notify) -> None:
+    """Count that the correction of a sender's clock has changed, and tell of it once."""
+    counters["shifted_senders"] += 1
+    if not sender.shift_told:
+        sender.shift_told = True
+        fields = {"sender": sender.name, "offset_ms": sender.clock_offset_ms}
+        notify("sender_clock_shifted", fields)
+
+
+def tell_apart(
+    collection: Collection, sender: Sender, counters: Counter[str], notify: Notify
+) -> None:
+    """Show the label `sender` where live senders have labels of `sender`, and tell of it."""
+    told = collection.tell_apart(sender)
+    if told:
+        counters["shared_labels"] += len(told)
+        labels, senders = next(iter(told.items()))
+        notify(
+            "labels_shared_by_live_senders",
+            {"label_sets": len(told), "labels": dict(labels), "senders": senders},
+        )
