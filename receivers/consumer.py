@@ -5,12 +5,15 @@ Consumers are synchronous and run on the event loop; a consumer that must wait q
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
-from receivers.model import ResourceMetrics
+import numpy as np
+import numpy.typing as npt
+
+from receivers.model import Metric, ResourceMetrics
 
 Clock = Callable[[], int]
 """Returns the current time as Unix milliseconds."""
@@ -45,6 +48,35 @@ class RequestContext(NamedTuple):
 NO_CONTEXT = RequestContext()
 
 
+class Columns(Protocol):
+    """All samples of a batch as arrays, where a receiver has found its message to be like one before but for these.
+
+    Samples are the rows of each metric in order, value by value; after all of them come the sums, of rows that have one.
+    """
+
+    @property
+    def shape(self) -> int:
+        """The same for messages that differ in nothing but these arrays."""
+
+    @property
+    def times_unix_nano(self) -> npt.NDArray[np.uint64]:
+        """The time of each sample."""
+
+    @property
+    def values(self) -> npt.NDArray[np.float64]:
+        """The value of each sample."""
+
+    @property
+    def metrics(self) -> Sequence[Metric]:
+        """All metrics, in order."""
+
+    def are_of(self, groups: Sequence[ResourceMetrics]) -> bool:
+        """Return whether `groups` are all that arrived, and nothing in them was changed or taken for a change."""
+
+    def note_read(self) -> None:
+        """Tell the receiver that every sample has been read, as `EncodedPoints.rows` does."""
+
+
 @dataclass(slots=True)
 class Batch:
     """What one message of one sender held; belongs to the consumer it is given to.
@@ -56,6 +88,8 @@ class Batch:
     received_at_ms: int
     resource_metrics: list[ResourceMetrics]
     context: RequestContext = NO_CONTEXT
+    columns: Columns | None = None
+    """Of the batch as it arrived: processors may have changed it since."""
 
 
 class Consumer(Protocol):

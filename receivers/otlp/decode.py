@@ -26,9 +26,10 @@ from receivers.otlp.identity import identify
 from receivers.otlp.reader import PointReader, Reading
 from receivers.otlp.refusals import Refusal, RefusedError
 from receivers.otlp.request import ExportRequest, Rejections
+from receivers.otlp.shape import PROTOCOL
+from receivers.otlp.shapes import Shapes
 from receivers.otlp.wire_metric import WireDeltaMetric, WireMetric
 
-PROTOCOL = "otlp"
 MAX_AHEAD_MS = 600_000
 MAX_METRICS = 200_000
 """Of one request; each takes two bytes at least, and most requests have a hundred."""
@@ -44,11 +45,12 @@ Message = Any
 class Decoder:
     """The decoding of one receiver: its counter and what it remembers between requests, all bounded."""
 
-    __slots__ = ("_headers", "_points", "_resources", "_scopes")
+    __slots__ = ("_headers", "_points", "_resources", "_scopes", "_shapes")
 
     def __init__(self, count: Count, *, max_attributes: int = 128) -> None:
         self._points = PointReader(count, max_attributes)
         self._headers = HeaderReader(count, max_attributes)
+        self._shapes = Shapes(self._points, count)
         self._resources: Cache[tuple[bytes, bytes], tuple[Resource, str]] = Cache(MAX_KNOWN, count)
         """And what identifies its process."""
         self._scopes: Cache[tuple[bytes, bytes], Scope] = Cache(MAX_KNOWN, count)
@@ -59,14 +61,21 @@ class Decoder:
         Raises:
             DecodeError: `raw` is no such message, or one with a senseless number of metrics.
         """
+        latest = (at_ms + MAX_AHEAD_MS) * _NANOS_PER_MS
+        reading = Reading(self._points, Rejections(), latest)
+        request = self._shapes.read(raw, reading, peer)
+        if request is None:
+            request = self._read(raw, reading, peer)
+            self._shapes.note(raw, request, latest)
+        return request
+
+    def _read(self, raw: bytes, reading: Reading, peer: str) -> ExportRequest:
         try:
             message = schema.RequestParts.FromString(raw)
         except schema.WireError as error:
             raise DecodeError("OTLP request", str(error) or "not protobuf") from error
         if len(raw) > MAX_METRICS * _MIN_METRIC_BYTES:
             _check_size(message)
-        latest = (at_ms + MAX_AHEAD_MS) * _NANOS_PER_MS
-        reading = Reading(self._points, Rejections(), latest)
         batches: dict[Sender, list[ResourceMetrics]] = {}
         for part in message.resource_metrics:
             if not any(scope.metrics for scope in part.scope_metrics):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from receivers.consumer import Sender
+from receivers.consumer import Columns, Sender
 from receivers.model import ResourceMetrics
 from receivers.otlp.refusals import EXPLANATIONS, Refusal
 
@@ -55,3 +55,5 @@ class ExportRequest:
     batches: Sequence[tuple[Sender, list[ResourceMetrics]]]
     """One for each sender, in order of first appearance."""
     rejections: Rejections
+    columns: Columns | None = None
+    """All samples as arrays, of a request that looks like one before it."""

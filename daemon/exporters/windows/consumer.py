@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from daemon.config.windows import DEFAULT_RESOURCE_LABELS, HistogramBuckets
@@ -14,10 +14,11 @@ from daemon.exporters.windows.memo import (
     describe,
     has_no_temporality,
 )
-from daemon.exporters.windows.message import NANOS_PER_MS, Message, Target
+from daemon.exporters.windows.message import Message, Target
+from daemon.exporters.windows.plans import NANOS_PER_MS, Plans, Reading, make_plan, read_keys
 from daemon.exporters.windows.points import Points
 from query.store.store import Store
-from receivers.consumer import Batch, Count, Sender
+from receivers.consumer import Batch, Columns, Count, Sender
 from receivers.model import (
     NO_RECORDED_VALUE,
     EncodedDeltaPoints,
@@ -69,6 +70,7 @@ class Windows:
         self._count = count
         self._on_append = on_append
         self._memos: dict[Sender, _SenderMemo] = {}
+        self._plans = Plans(store)
         self.remembered = 0
         """Metrics and series in all memos."""
         self.families: dict[str, MetricHeader] = {}
@@ -89,6 +91,7 @@ class Windows:
     def closed(self, sender: Sender, at_ms: int) -> None:
         """Tell the store that a stream of `sender` has ended."""
         self._store.sender_closed(str(sender), at_ms)
+        self._plans.forget(sender)
         memo = self._memos.pop(sender, {})
         self.remembered -= sum(known.size if known else 1 for known in memo.values())
 
@@ -100,14 +103,28 @@ class Windows:
         """Store every data point of `batch`; bad ones are counted and left out."""
         if len(self._memos) > MAX_SENDER_MEMOS or self.remembered > MAX_MEMOS:
             self._memos.clear()
+            self._plans.clear()
             self.remembered = 0
-        memo = self._memos.setdefault(batch.sender, {})
         message = Message(
             store=self._store,
             sender=str(batch.sender),
             at_ms=batch.received_at_ms,
             resource_labels=self._resource_labels,
         )
+        columns = batch.columns
+        if columns is not None and columns.are_of(batch.resource_metrics):
+            self._columns(message, batch, columns)
+        else:
+            for one in self._metrics(batch):
+                self._metric(message, *one)
+        correct_clock = batch.sender.protocol not in TRUSTED_CLOCKS
+        self._store.metrics_reported(message.sender, message.names, message.at_ms)
+        if message.write(correct_clock=correct_clock):
+            self._on_append(message.names)
+
+    def _metrics(self, batch: Batch) -> Iterator[tuple[MetricMemo, Resource, Metric]]:
+        """Yield what can be stored of a batch, and what is known of it."""
+        memo = self._memos.setdefault(batch.sender, {})
         add_suffixes = self._add_metric_suffixes and batch.sender.protocol in SUFFIXED
         for resource_metrics in batch.resource_metrics:
             resource = resource_metrics.resource
@@ -118,10 +135,31 @@ class Windows:
                     except KeyError:
                         known = self._describe(memo, resource, metric.header, add_suffixes)
                     if known is not None:
-                        self._metric(message, known, resource, metric)
-        self._store.metrics_reported(message.sender, message.names, message.at_ms)
-        if message.write(correct_clock=batch.sender.protocol not in TRUSTED_CLOCKS):
-            self._on_append(message.names)
+                        yield known, resource, metric
+
+    def _columns(self, message: Message, batch: Batch, columns: Columns) -> None:
+        """Store a batch that looks like one before it as arrays; the first of a kind as any other."""
+        wanted = self._buckets.wanted_names
+        plan = self._plans.find(batch.sender, columns.shape, wanted)
+        if plan is None:
+            readings = [
+                Reading(known, resource, metric, read_keys(metric), self._wants_buckets(known))
+                for known, resource, metric in self._metrics(batch)
+            ]
+            for known, resource, metric, *_ in readings:
+                self._metric(message, known, resource, metric)
+            plan = make_plan(readings, message.names, columns, self._store.removals, wanted)
+            if plan is not None:
+                self._plans.put(batch.sender, columns.shape, plan)
+            return
+        columns.note_read()
+        message.names.update(plan.names)
+        for known, resource, position in plan.asides:
+            self._metric(message, known, resource, columns.metrics[position])
+        message.planned = plan, columns
+
+    def _wants_buckets(self, known: MetricMemo) -> bool:
+        return known.has_buckets and self._buckets.wanted(known.name)
 
     def _describe(
         self, memo: _SenderMemo, resource: Resource, header: MetricHeader, add_suffixes: bool
@@ -145,8 +183,9 @@ class Windows:
     def _metric(
         self, message: Message, known: MetricMemo, resource: Resource, metric: Metric
     ) -> None:
+        """Add one metric to a message."""
         message.names.update(known.names)
-        wants_buckets = known.has_buckets and self._buckets.wanted(known.name)
+        wants_buckets = self._wants_buckets(known)
         if wants_buckets:
             message.names.add(known.name + BUCKET_SUFFIX)
         if known.is_empty:
