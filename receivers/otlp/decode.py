@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from google.protobuf.unknown_fields import UnknownFieldSet
+
 from receivers.consumer import Count, Sender
 from receivers.errors import DecodeError
 from receivers.model import (
@@ -76,8 +78,10 @@ class Decoder:
             raise DecodeError("OTLP request", str(error) or "not protobuf") from error
         if len(raw) > MAX_METRICS * _MIN_METRIC_BYTES:
             _check_size(message)
+        _check_types(message)
         batches: dict[Sender, list[ResourceMetrics]] = {}
         for part in message.resource_metrics:
+            _check_types(part)
             if not any(scope.metrics for scope in part.scope_metrics):
                 continue
             try:
@@ -160,6 +164,13 @@ def _check_size(request: Message) -> None:
         size = sum(len(scope.metrics) for part in parts for scope in part.scope_metrics)
     if size > MAX_METRICS:
         raise DecodeError("OTLP request", f"more than {MAX_METRICS} metrics: send less at once")
+
+
+def _check_types(message: Message) -> None:
+    """Refuse a message with a field of another type than it should be, which the parser takes for one of the future."""
+    for field in UnknownFieldSet(message):
+        if field.field_number in message.DESCRIPTOR.fields_by_number:
+            raise DecodeError("OTLP request", f"field {field.field_number} is of a wrong type")
 
 
 def _parse(message_class: schema.MessageClass, raw: bytes) -> Message:
