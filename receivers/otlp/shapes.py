@@ -13,7 +13,7 @@ from receivers.otlp.shape_learning import learn
 from receivers.otlp.wire import varint
 
 MAX_SHAPES: Final = 20_000
-MAX_SHAPES_BYTES: Final = 64 * 2**20
+MAX_SHAPES_BYTES: Final = 32 * 2**20
 """Of all together; a series takes about 250 bytes."""
 MAX_KEY_BYTES: Final = 2_048
 """Of resource, scope and name; what begins with more has no shape."""

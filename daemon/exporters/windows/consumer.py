@@ -112,11 +112,10 @@ class Windows:
             resource_labels=self._resource_labels,
         )
         columns = batch.columns
-        if columns is not None and columns.are_of(batch.resource_metrics):
-            self._columns(message, batch, columns)
+        if columns is None or not columns.are_of(batch.resource_metrics):
+            self._add_metrics(message, batch)
         else:
-            for one in self._metrics(batch):
-                self._metric(message, *one)
+            self._add_columns(message, batch, columns)
         correct_clock = batch.sender.protocol not in TRUSTED_CLOCKS
         self._store.metrics_reported(message.sender, message.names, message.at_ms)
         if message.write(correct_clock=correct_clock):
@@ -137,26 +136,35 @@ class Windows:
                     if known is not None:
                         yield known, resource, metric
 
-    def _columns(self, message: Message, batch: Batch, columns: Columns) -> None:
-        """Store a batch that looks like one before it as arrays; the first of a kind as any other."""
+    def _add_metrics(self, message: Message, batch: Batch) -> None:
+        for known, resource, metric in self._metrics(batch):
+            self._metric(message, known, resource, metric)
+
+    def _add_columns(self, message: Message, batch: Batch, columns: Columns) -> None:
+        """Add a batch that looks like one before it as arrays; the first of a kind as any other."""
+        plan = self._plans.find(batch.sender, columns.shape, self._buckets.wanted_names)
+        if plan is not None:
+            columns.note_read()
+            message.names.update(plan.names)
+            for known, resource, position in plan.asides:
+                self._metric(message, known, resource, columns.metrics[position])
+            message.planned = plan, columns
+        elif self._plans.is_due(batch.sender, columns.shape):
+            self._add_and_plan(message, batch, columns)
+        else:
+            self._add_metrics(message, batch)
+
+    def _add_and_plan(self, message: Message, batch: Batch, columns: Columns) -> None:
         wanted = self._buckets.wanted_names
-        plan = self._plans.find(batch.sender, columns.shape, wanted)
-        if plan is None:
-            readings = [
-                Reading(known, resource, metric, read_keys(metric), self._wants_buckets(known))
-                for known, resource, metric in self._metrics(batch)
-            ]
-            for known, resource, metric, *_ in readings:
-                self._metric(message, known, resource, metric)
-            plan = make_plan(readings, message.names, columns, self._store.removals, wanted)
-            if plan is not None:
-                self._plans.put(batch.sender, columns.shape, plan)
-            return
-        columns.note_read()
-        message.names.update(plan.names)
-        for known, resource, position in plan.asides:
-            self._metric(message, known, resource, columns.metrics[position])
-        message.planned = plan, columns
+        readings = [
+            Reading(known, resource, metric, read_keys(metric), self._wants_buckets(known))
+            for known, resource, metric in self._metrics(batch)
+        ]
+        for known, resource, metric, *_ in readings:
+            self._metric(message, known, resource, metric)
+        plan = make_plan(readings, message.names, columns, self._store.removals, wanted)
+        if plan is not None:
+            self._plans.put(batch.sender, columns.shape, plan)
 
     def _wants_buckets(self, known: MetricMemo) -> bool:
         return known.has_buckets and self._buckets.wanted(known.name)

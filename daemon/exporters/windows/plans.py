@@ -17,6 +17,8 @@ from receivers.model import Metric, Resource
 NANOS_PER_MS = 1_000_000
 MAX_PLANNED = 1_000_000
 """Samples in all plans together; each takes about 30 bytes."""
+MAX_FAILURES = 20_000
+"""Shapes without a plan that are remembered as such."""
 
 
 class Aside(NamedTuple):
@@ -69,6 +71,8 @@ class Plans:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._plans: dict[Sender, dict[int, Plan]] = {}
+        self._failures: dict[tuple[Sender, int], int] = {}
+        """How often a plan was missed for each shape, since there was one."""
         self.size = 0
         """Samples in all plans."""
 
@@ -84,10 +88,19 @@ class Plans:
             plan.removals = removals
         return plan
 
+    def is_due(self, sender: Sender, shape: int) -> bool:
+        """Return whether to try and make a plan for a shape that has none: less and less often where none comes of it."""
+        failures = self._failures.pop((sender, shape), 0) + 1
+        if len(self._failures) >= MAX_FAILURES:
+            self._failures.clear()
+        self._failures[sender, shape] = failures
+        return not failures & (failures - 1)
+
     def put(self, sender: Sender, shape: int, plan: Plan) -> None:
         """Remember a plan in place of any other for that shape."""
         if self.size + len(plan.rows) > MAX_PLANNED:
             self.clear()
+        self._failures.pop((sender, shape), None)
         of_sender = self._plans.setdefault(sender, {})
         before = of_sender.pop(shape, None)
         self.size += len(plan.rows) - (len(before.rows) if before else 0)
@@ -100,6 +113,7 @@ class Plans:
     def clear(self) -> None:
         """Forget all plans."""
         self._plans.clear()
+        self._failures.clear()
         self.size = 0
 
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.resources import Resource
 
 import receivers.otlp.shapes as module
 from receivers.errors import DecodeError
@@ -218,3 +223,31 @@ def test_large_resources_have_no_shape() -> None:
     large = "x" * module.MAX_KEY_BYTES
     text = USUAL.replace("instance.id=a", f"instance.id={large}")
     assert key_of(request_bytes(payload(text))) is None
+
+
+def test_what_the_sdk_sends() -> None:
+    """Requests of OpenTelemetry's SDK for Python are of one shape as long as the process reports the same series."""
+    memory = InMemoryMetricReader()
+    provider = MeterProvider(metric_readers=[memory], resource=Resource({"host.name": "a"}))
+    meter = provider.get_meter("shop", "1.0")
+    calls, latency, depth = (
+        meter.create_counter("calls"),
+        meter.create_histogram("latency", unit="ms"),
+        meter.create_gauge("depth"),
+    )
+    reader, found = Reader(), []
+    for report in range(6):
+        for at in range(4):
+            calls.add(at, {"k": at})
+            latency.record(10.5 * at + report, {"k": at})
+        depth.set(report)
+        told = memory.get_metrics_data()
+        assert told is not None
+        raw = encode_metrics(told).SerializeToString()
+        request = reader.decoder.decode(raw, peer="", at_ms=time.time_ns() // 1_000_000)
+        found.append(request.columns is not None)
+        if request.columns is not None:
+            assert columns(request) == samples(request)
+        samples(request)
+    assert found == [False, False, True, True, True, True]
+    provider.shutdown()

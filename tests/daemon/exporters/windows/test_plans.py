@@ -14,7 +14,7 @@ from daemon.exporters.windows import Windows
 from query.labels import METRIC_NAME, MatchOp
 from query.regex import build_matcher
 from query.store.store import Store, StoreSettings
-from receivers.consumer import Batch
+from receivers.consumer import Batch, Sender
 from receivers.otlp.decode import Decoder
 from tests.support.consumers import Counts
 from tests.support.otlp_messages import request_bytes
@@ -216,3 +216,26 @@ def test_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     request = side.decoder.decode(other, peer="10.0.0.1", at_ms=NOW_MS)
     side.windows.closed(request.batches[0][0], NOW_MS)
     assert plans.size == 0
+
+
+def test_tries_less_often() -> None:
+    """Where no plan can be made, because a limit refuses some series, it is tried the first time, the second, the fourth."""
+    side = Side(knowing=True, max_series=5)
+    plans = side.windows._plans
+    due: list[bool] = []
+    asked = plans.is_due
+
+    def is_due(sender: Sender, shape: int) -> bool:
+        due.append(asked(sender, shape))
+        return due[-1]
+
+    plans.is_due = is_due  # type: ignore[method-assign]
+    run(side, times=11)
+    assert due == [True, True, False, True, False, False, False, True, False]
+
+
+def test_failures_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What could not be planned is forgotten when there is too much of it."""
+    monkeypatch.setattr(module, "MAX_FAILURES", 2)
+    plans, sender = module.Plans(Side(knowing=True).store), Sender("otlp", "a")
+    assert [plans.is_due(sender, shape) for shape in (1, 2, 3, 3, 3)] == [True] * 4 + [False]
