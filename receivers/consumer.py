@@ -6,7 +6,6 @@ Consumers are synchronous and run on the event loop; a consumer that must wait q
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
@@ -70,6 +69,9 @@ class Columns(Protocol):
     def metrics(self) -> Sequence[Metric]:
         """All metrics, in order."""
 
+    def groups(self) -> list[ResourceMetrics]:
+        """Return what arrived; the lists are the caller's, the metrics the same each time."""
+
     def are_of(self, groups: Sequence[ResourceMetrics]) -> bool:
         """Return whether `groups` are all that arrived, and nothing in them was changed or taken for a change."""
 
@@ -77,19 +79,45 @@ class Columns(Protocol):
         """Tell the receiver that every sample has been read, as `EncodedPoints.rows` does."""
 
 
-@dataclass(slots=True)
 class Batch:
     """What one message of one sender held; belongs to the consumer it is given to.
 
     A message that speaks for several senders is several batches.
     """
 
-    sender: Sender
-    received_at_ms: int
-    resource_metrics: list[ResourceMetrics]
-    context: RequestContext = NO_CONTEXT
-    columns: Columns | None = None
-    """Of the batch as it arrived: processors may have changed it since."""
+    __slots__ = ("_groups", "columns", "context", "received_at_ms", "sender")
+
+    def __init__(
+        self,
+        sender: Sender,
+        received_at_ms: int,
+        resource_metrics: list[ResourceMetrics] | None,
+        context: RequestContext = NO_CONTEXT,
+        columns: Columns | None = None,
+    ) -> None:
+        """Without `resource_metrics` they are those of `columns`, made when they are first asked for."""
+        self.sender = sender
+        self.received_at_ms = received_at_ms
+        self.context = context
+        self.columns = columns
+        """Of the batch as it arrived: processors may have changed it since."""
+        self._groups = resource_metrics
+
+    @property
+    def resource_metrics(self) -> list[ResourceMetrics]:
+        """The metrics; the list is the batch's own and may be changed."""
+        if self._groups is None:
+            self._groups = [] if self.columns is None else self.columns.groups()
+        return self._groups
+
+    @resource_metrics.setter
+    def resource_metrics(self, resource_metrics: list[ResourceMetrics]) -> None:
+        self._groups = resource_metrics
+
+    def whole(self) -> Columns | None:
+        """Return `columns` if they still say everything that the batch does."""
+        columns, groups = self.columns, self._groups
+        return columns if columns is None or groups is None or columns.are_of(groups) else None
 
 
 class Consumer(Protocol):

@@ -117,7 +117,7 @@ class OtlpReceiver:
         by its time, and loses nothing.
         """
         errors: list[ConsumeError | None] = []
-        for sender, metrics in request.batches:
+        for sender, metrics in request.unread():
             if sender.identity == context.client_address:
                 self._tell_of_unnamed(context.client_address, at_ms)
             self._presence.reported(sender, at_ms)

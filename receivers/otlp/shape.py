@@ -8,7 +8,7 @@ the long way.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from receivers.consumer import Sender
-from receivers.model import Resource, ResourceMetrics, Scope, ScopeMetrics
+from receivers.model import Metric, Resource, ResourceMetrics, Scope, ScopeMetrics
 from receivers.otlp.headers import Layout
 from receivers.otlp.reader import Reading
 from receivers.otlp.request import ExportRequest
@@ -68,11 +68,19 @@ class Shape:
     """Which are whole numbers without a sign; the others have one."""
     latest_start: int
     """No point of the shape began later."""
+    points: int
+    """How many there are."""
 
     @property
     def size_bytes(self) -> int:
         """About how much memory it takes."""
         return len(self.fixed) + 8 * (2 * len(self.words) + len(self.times) + len(self.values))
+
+    def spans(self) -> Iterator[Span]:
+        """Yield where each metric stands, in order."""
+        for group in self.groups:
+            for _, spans in group.scopes:
+                yield from spans
 
     def read(self, raw: bytes, reading: Reading, peer: str) -> ExportRequest | None:
         """Return what `raw` holds; None if it is of another shape, or if a time in it is not good."""
@@ -84,10 +92,9 @@ class Shape:
         words_of(cleared)[self.words] = 0
         if cleared != self.fixed:
             return None
-        columns = WireColumns(self, times, self._values(words))
-        groups = [self._group(group, raw, reading, columns) for group in self.groups]
         sender = Sender(PROTOCOL, self.identity or peer)
-        return ExportRequest([(sender, groups)], reading.rejections, columns)
+        columns = WireColumns(self, sender, times, self._values(words), (raw, reading))
+        return ExportRequest((), reading.rejections, columns)
 
     def _are_good(self, times: Words64, latest_unix_nano: int) -> bool:
         """Return whether no time is absent, before a start or too far ahead."""
@@ -104,53 +111,92 @@ class Shape:
             values[self.counts] = raw[self.counts]
         return values
 
-    def _group(
-        self, group: Group, raw: bytes, reading: Reading, columns: WireColumns
-    ) -> ResourceMetrics:
-        scopes = []
-        for scope, spans in group.scopes:
-            metrics = [
-                WireMetric(layout, reading, raw[begin:end]) for layout, begin, end, _ in spans
-            ]
-            columns.metrics += metrics
-            scopes.append(ScopeMetrics(scope, [*metrics]))
-        columns.resources.append(group.resource)
-        return ResourceMetrics(group.resource, scopes)
-
 
 class WireColumns:
     """All samples of a request as arrays: `receivers.consumer.Columns`."""
 
-    __slots__ = ("_shape", "metrics", "resources", "times_unix_nano", "values")
+    __slots__ = ("_groups", "_is_read", "_origin", "_shape", "sender", "times_unix_nano", "values")
 
-    def __init__(self, shape: Shape, times: Words64, values: npt.NDArray[np.float64]) -> None:
+    def __init__(
+        self,
+        shape: Shape,
+        sender: Sender,
+        times: Words64,
+        values: npt.NDArray[np.float64],
+        origin: tuple[bytes, Reading],
+    ) -> None:
         self._shape = shape
+        self._origin = origin
+        self._groups: list[ResourceMetrics] | None = None
+        self._is_read = False
+        self.sender = sender
         self.times_unix_nano = times
         self.values = values
-        self.resources: list[Resource] = []
-        self.metrics: list[WireMetric] = []
 
     @property
     def shape(self) -> int:
         """The same for requests that differ in nothing but these arrays."""
         return self._shape.number
 
+    @property
+    def metrics(self) -> list[Metric]:
+        """All metrics, in order."""
+        return [one for group in self.groups() for one in _metrics_of(group)]
+
+    def groups(self) -> list[ResourceMetrics]:
+        """Return what the request holds, made when it is first asked for."""
+        if self._groups is None:
+            self._groups = [self._make_group(group) for group in self._shape.groups]
+        return [
+            ResourceMetrics(
+                group.resource,
+                [ScopeMetrics(one.scope, one.metrics.copy()) for one in group.scope_metrics],
+            )
+            for group in self._groups
+        ]
+
     def are_of(self, groups: Sequence[ResourceMetrics]) -> bool:
         """Return whether `groups` are all that arrived, and nothing in them was changed or taken for a change."""
-        metrics = [
-            one for group in groups for scope in group.scope_metrics for one in scope.metrics
-        ]
+        metrics = self.metrics
         return (
-            metrics == self.metrics
-            and [group.resource for group in groups] == self.resources
-            and all(one.is_untouched for one in self.metrics)
+            [one for group in groups for one in _metrics_of(group)] == metrics
+            and [group.resource for group in groups]
+            == [group.resource for group in self._shape.groups]
+            and all(isinstance(one, WireMetric) and one.is_untouched for one in metrics)
         )
 
     def note_read(self) -> None:
         """Tell the receiver that every point has been read."""
-        spans = (span for group in self._shape.groups for _, some in group.scopes for span in some)
-        for metric, span in zip(self.metrics, spans, strict=True):
+        if self._is_read:
+            return
+        self._is_read = True
+        if self._groups is None:
+            self._origin[1].rejections.kept += self._shape.points
+            return
+        for metric, span in zip(self.metrics, self._shape.spans(), strict=True):
+            assert isinstance(metric, WireMetric)  # noqa: S101  no other was put there
             metric.note_read(span.points)
+
+    def _make_group(self, group: Group) -> ResourceMetrics:
+        return ResourceMetrics(
+            group.resource,
+            [
+                ScopeMetrics(scope, [self._make_metric(span) for span in spans])
+                for scope, spans in group.scopes
+            ],
+        )
+
+    def _make_metric(self, span: Span) -> Metric:
+        raw, reading = self._origin
+        metric = WireMetric(span.layout, reading, raw[span.begin : span.end])
+        if self._is_read:
+            metric.note_read(0)
+        return metric
+
+
+def _metrics_of(group: ResourceMetrics) -> Iterator[Metric]:
+    for scope in group.scope_metrics:
+        yield from scope.metrics
 
 
 def words_of(raw: bytes | bytearray) -> Words64:

@@ -95,6 +95,7 @@ class _Learner:
             doubles=_places([*self._doubles, *range(numbers, numbers + totals)]),
             counts=_places(self._counts),
             latest_start=self._latest_start,
+            points=numbers,
         )
 
     def _metric(self, metric: object, place: Field | None) -> Span:

@@ -111,8 +111,8 @@ class Windows:
             at_ms=batch.received_at_ms,
             resource_labels=self._resource_labels,
         )
-        columns = batch.columns
-        if columns is None or not columns.are_of(batch.resource_metrics):
+        columns = batch.whole()
+        if columns is None:
             self._add_metrics(message, batch)
         else:
             self._add_columns(message, batch, columns)

@@ -48,8 +48,8 @@ class Side:
         """Receive one request, which `change` changes on the way."""
         self.store.advance(at_ms)
         request = self.decoder.decode(raw, peer="10.0.0.1", at_ms=at_ms)
-        for sender, groups in request.batches:
-            columns = request.columns if self.knowing else None
+        columns = request.columns if self.knowing else None
+        for sender, groups in request.unread() if self.knowing else request.batches:
             batch = Batch(sender, at_ms, groups, columns=columns)
             if change is not None:
                 change(batch)
@@ -197,8 +197,12 @@ def test_counts_what_was_read() -> None:
     side = Side(knowing=True)
     run(side)
     request = side.decoder.decode(usual(60, 6), peer="10.0.0.1", at_ms=NOW_MS + 60_000)
-    [(sender, groups)] = request.batches
-    side.windows.consume(Batch(sender, NOW_MS + 60_000, groups, columns=request.columns))
+    assert request.columns is not None
+    batch = Batch(request.columns.sender, NOW_MS + 60_000, None, columns=request.columns)
+    side.windows.consume(batch)
+    assert request.rejections.kept == 9
+    for metric in request.columns.metrics:  # which another consumer reads too
+        assert metric.data_points
     assert request.rejections.kept == 9
 
 
