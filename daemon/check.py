@@ -12,6 +12,7 @@ from daemon.config.errors import ConfigError
 from daemon.config.keda_scaler import KedaScalerConfig
 from daemon.config.load import LoadedConfig, load_config
 from daemon.config.ports import component_ports
+from daemon.config.prometheus_receiver import PrometheusReceiverConfig
 from daemon.config.schema import AuthenticatorConfig, ComponentConfig, ProcessorConfig
 from daemon.config.sending import ClientTlsConfig
 from daemon.config.service import MetricsConfig
@@ -42,6 +43,8 @@ def _judge(
         return [*named_query_errors(config.queries, fits), *_port_errors(component_id, config)]
     if isinstance(config, AuthenticatorConfig):
         return _authenticator_errors(component_id, config)
+    if isinstance(config, PrometheusReceiverConfig):
+        return _scrape_errors(config)
     tls = getattr(config, "tls", None)
     if isinstance(tls, ClientTlsConfig):
         return _tls_errors(tls)
@@ -54,6 +57,16 @@ def _tls_errors(tls: ClientTlsConfig) -> Sequence[ConfigError]:
     from daemon.exporters.client_tls import judge_tls  # noqa: PLC0415  few send over TLS
 
     return [ConfigError(("tls", *error.path), error.expected) for error in judge_tls(tls)]
+
+
+def _scrape_errors(config: PrometheusReceiverConfig) -> Sequence[ConfigError]:
+    """Return which certificates of jobs cannot be used."""
+    path = ("config", "scrape_configs")
+    return [
+        ConfigError((*path, at, "tls_config", *error.path[1:]), error.expected)
+        for at, job in enumerate(config.config.scrape_configs)
+        for error in _tls_errors(job.tls_config.as_client())
+    ]
 
 
 def _port_errors(

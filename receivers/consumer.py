@@ -85,7 +85,7 @@ class Batch:
     A message that speaks for several senders is several batches.
     """
 
-    __slots__ = ("_groups", "columns", "context", "received_at_ms", "sender")
+    __slots__ = ("_groups", "columns", "context", "received_at_ms", "sender", "times_are_ours")
 
     def __init__(
         self,
@@ -93,7 +93,9 @@ class Batch:
         received_at_ms: int,
         resource_metrics: list[ResourceMetrics] | None,
         context: RequestContext = NO_CONTEXT,
+        *,
         columns: Columns | None = None,
+        times_are_ours: bool = False,
     ) -> None:
         """Without `resource_metrics` they are those of `columns`, made when they are first asked for."""
         self.sender = sender
@@ -101,6 +103,8 @@ class Batch:
         self.context = context
         self.columns = columns
         """Of the batch as it arrived: processors may have changed it since."""
+        self.times_are_ours = times_are_ours
+        """Times were read off this process's clock, not the sender's."""
         self._groups = resource_metrics
 
     @property
@@ -139,11 +143,17 @@ class Presence(Protocol):
     one sender may overlap.
     """
 
-    def opened(self, sender: Sender, at_ms: int) -> None:
-        """A stream of `sender` has begun."""
+    def opened(self, sender: Sender, at_ms: int, report_interval_ms: int | None = None) -> None:
+        """A stream of `sender` has begun; it reports so often, if the receiver knows, or as its protocol usually does."""
 
     def reported(self, sender: Sender, at_ms: int) -> None:
         """A report of `sender` has arrived; its batch, with the same `received_at_ms`, follows."""
+
+    def sampled(self, sender: Sender, at_ms: int) -> None:
+        """The values of `sender` were read between two of its reports; the batch follows, as after `reported`."""
+
+    def heard(self, sender: Sender, at_ms: int) -> None:
+        """A report of `sender` has arrived and is left out: newer values were `sampled`."""
 
     def closed(self, sender: Sender, at_ms: int) -> None:
         """A stream of `sender` has ended."""

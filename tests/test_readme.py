@@ -73,6 +73,14 @@ def test_the_locked_configuration_is_understood() -> None:
     }
 
 
+def test_the_scraping_configuration_is_understood() -> None:
+    """The block that scrapes is a configuration, and not even odd."""
+    (text,) = [block for block in blocks("yaml") if "scrape_configs:\n" in block]
+    loaded = load_checked(text, {})
+    assert loaded.warnings == ()
+    assert set(loaded.config.receivers) == {"opencensus", "prometheus"}
+
+
 def test_what_keda_is_given() -> None:
     """The parameters of the TriggerAuthentication are keys that tallyd knows to be KEDA's own."""
     (text,) = [block for block in blocks("yaml") if "kind: TriggerAuthentication" in block]

@@ -56,6 +56,17 @@ def _check_senders(runtime: Runtime, _answers: Answers | None) -> Iterator[Findi
     )
 
 
+def _check_targets(runtime: Runtime, _answers: Answers | None) -> Iterator[Finding]:
+    for one in runtime.targets():
+        if one.health == "down":
+            yield Finding(
+                Severity.ERROR,
+                f"the target {one.name} of the job {one.job} is down: {one.problem}",
+                "look whether it runs, at the address below static_configs of receivers."
+                f"{one.receiver}, and at the network policy",
+            )
+
+
 def _check_filters(runtime: Runtime, _answers: Answers | None) -> Iterator[Finding]:
     dropped = runtime.metrics.counters(FILTERED, "", label="filter").values
     if runtime.windows.reports and not runtime.store.counters["stored"] and sum(dropped.values()):
@@ -157,6 +168,16 @@ def _check_limits(runtime: Runtime, _answers: Answers | None) -> Iterator[Findin
             )
 
 
+def _check_memory(runtime: Runtime, _answers: Answers | None) -> Iterator[Finding]:
+    short = runtime.details().get("memory")
+    if short is not None:
+        yield Finding(
+            Severity.ERROR,
+            f"memory is short: {short}",
+            "filter what nobody scales by (the sender with most refused series first), or raise the container's limit",
+        )
+
+
 def _check_certificates(runtime: Runtime, _answers: Answers | None) -> Iterator[Finding]:
     renew = "renew it: the files are read again by themselves when they change"
     now_s = runtime.clock() / 1000
@@ -183,10 +204,12 @@ def _listed(names: Sequence[str]) -> str:
 _CHECKS: Final[Sequence[Check]] = (
     _check_configuration,
     _check_senders,
+    _check_targets,
     _check_filters,
     _check_triggers,
     _check_clocks,
     _check_identities,
     _check_limits,
+    _check_memory,
     _check_certificates,
 )

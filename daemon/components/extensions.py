@@ -139,6 +139,7 @@ def _build_http_api(
         reloaded=lambda: "reload" not in runtime.details(),
         administration=runtime.administration,
         diagnose=runtime.diagnose,
+        targets=runtime.targets,
         context=lock.context,
         guard=lock.guard,
         count=runtime.metrics.counters(

@@ -16,6 +16,7 @@ from daemon.snapshot.extension import Loaded
 from daemon.telemetry import Counters, SelfMetrics
 from daemon.web.admin import Administration
 from daemon.web.doctor import Finding
+from daemon.web.targets import Targets
 from query.scaling import Engine
 from query.store.store import Store
 from receivers.grpc_services import Serving
@@ -52,6 +53,8 @@ class Runtime:
     """What KEDA was last told, by trigger."""
     loaded: Callable[[Loaded], None]
     """Hears what a snapshot has brought."""
+    targets: Targets
+    """What is scraped, and how that went last."""
     diagnose: Callable[[], Sequence[Finding]]
     """What is wrong with it."""
     administration: Administration | None

@@ -9,7 +9,15 @@ from typing import Any
 
 import yaml
 
-from daemon.config.hints import Hint, fields_of, is_container, is_sequence, items_of, leaves_of
+from daemon.config.hints import (
+    Hint,
+    fields_of,
+    is_container,
+    is_sequence,
+    items_of,
+    key_of,
+    leaves_of,
+)
 from daemon.config.markers import PlainSerializer
 from daemon.config.schema import Config
 
@@ -35,7 +43,7 @@ def written(value: object, hint: Hint = Any) -> Any:  # Any: what YAML can hold
     if is_dataclass(value):
         kind: Hint = type(value)
         hints = fields_of(kind).items()
-        settings = {name: written(getattr(value, name), one) for name, one in hints}
+        settings = {key_of(name): written(getattr(value, name), one) for name, one in hints}
         return {name: one for name, one in settings.items() if one is not None}
     if isinstance(value, Mapping):
         items = next((items_of(leaf) for leaf, _ in leaves if is_container(leaf, Mapping)), Any)

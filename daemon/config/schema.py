@@ -20,6 +20,7 @@ from daemon.config.opencensus import OpenCensusConfig
 from daemon.config.otlp import BOTH_PROTOCOLS, OtlpConfig
 from daemon.config.otlp_exporter import OtlpExporterConfig, OtlpHttpExporterConfig
 from daemon.config.prometheus_exporter import PrometheusExporterConfig
+from daemon.config.prometheus_receiver import PrometheusReceiverConfig
 from daemon.config.prometheusremotewrite import PrometheusRemoteWriteConfig
 from daemon.config.prometheusremotewrite_exporter import RemoteWriteExporterConfig
 from daemon.config.service import ServiceConfig
@@ -27,7 +28,9 @@ from daemon.config.snapshot import SnapshotConfig
 from daemon.config.transform import TransformConfig
 from daemon.config.windows import WindowsConfig
 
-ReceiverConfig = OpenCensusConfig | OtlpConfig | PrometheusRemoteWriteConfig
+ReceiverConfig = (
+    OpenCensusConfig | OtlpConfig | PrometheusReceiverConfig | PrometheusRemoteWriteConfig
+)
 ProcessorConfig = (
     FilterConfig
     | TransformConfig
@@ -57,6 +60,7 @@ COMPONENTS: Mapping[str, Mapping[str, type[ComponentConfig]]] = MappingProxyType
         "receivers": {
             "opencensus": OpenCensusConfig,
             "otlp": OtlpConfig,
+            "prometheus": PrometheusReceiverConfig,
             "prometheusremotewrite": PrometheusRemoteWriteConfig,
         },
         "processors": {

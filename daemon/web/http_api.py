@@ -20,6 +20,7 @@ from daemon.web.metadata import describe_families
 from daemon.web.prometheus import QueryApi
 from daemon.web.remote_write import RemoteWrite, remote_write_routes
 from daemon.web.status import StatusApi
+from daemon.web.targets import Targets, target_routes
 from query.durations import format_duration
 from query.engine import DEFAULT_LOOKBACK_MS
 from query.queryable import Queryable
@@ -55,6 +56,7 @@ class HttpApi:
         reloaded: Callable[[], bool] = lambda: True,
         administration: Administration | None = None,
         diagnose: Diagnose = lambda: (),
+        targets: Targets,
         context: ssl.SSLContext | None = None,
         guard: Guard | None = None,
         count: Callable[[str, int], None],
@@ -75,6 +77,7 @@ class HttpApi:
             yaml: Returns the running configuration.
             reloaded: Returns whether that is what the file says.
             diagnose: Returns what is wrong.
+            targets: Returns what is scraped.
             context: What TLS is spoken with; None for plain text.
             guard: Who may ask; None for everybody.
             administration: What may be done to the process, from this machine; None for nothing.
@@ -113,6 +116,7 @@ class HttpApi:
             **remote_write_routes(remote_write),
             **admin_routes(administration),
             **doctor_routes(diagnose),
+            **target_routes(targets),
         }
         self._server = ApiServer(
             config.endpoint,

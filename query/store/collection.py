@@ -32,6 +32,11 @@ class Collection:
     def __len__(self) -> int:
         return len(self.rows)
 
+    @property
+    def has_free_rows(self) -> bool:
+        """Whether a new series would take the place of one that has gone."""
+        return len(self.rows) < self.rows.end
+
     def get(self, sender: str, labels: Labels) -> Series | None:
         """Return the series, or None."""
         return self._catalogue.get(sender, labels)

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from query.labels import Labels, Matcher, name_in
-from query.queryable import NO_TIME, Float64Array, Int64Array, Selection
+from query.queryable import NO_TIME, Float64Array, Int64Array, Selection, is_stale
 from query.slices import Sliced, whole
-from query.store.admission import Admission
+from query.store.admission import ONE_SOURCE, Admission, Refusals
 from query.store.collection import Collection
 from query.store.dump import VERSION, Dump, DumpError, Loading, dump_collection
 from query.store.intake import Intake
@@ -34,13 +34,11 @@ from query.store.settings import (
     Notify,
     StoreSettings,
 )
-from query.store.telling import Refusals, tell_apart, tell_shift
+from query.store.telling import tell_apart, tell_shift
 from query.store.times import MAX_TIME_MS, int64_times, known_starts
 from query.store.totals import Part
 
 __all__ = ["COUNTERS", "NOTICES", "Series", "Store", "StoreSettings"]
-
-ONE_SOURCE = "series of one sender with equal labels"
 
 
 class Store:
@@ -50,8 +48,9 @@ class Store:
         self._settings = settings
         self._notify = notify
         self.counters: Counter[str] = Counter(dict.fromkeys(COUNTERS, 0))
-        self._refusals = Refusals(notify)
         self._empty()
+        self._refusals = Refusals(notify)
+        self._admission = Admission(settings, self.counters, self._refusals)
 
     def sender_opened(self, sender: str, at_ms: int, *, report_interval_ms: int) -> None:
         """Count a stream of `sender`; its default report interval is its protocol's."""
@@ -62,20 +61,27 @@ class Store:
         known.streams += 1
         self._senders.update(known)
 
-    def sender_reported(self, sender: str, at_ms: int) -> None:
-        """Note a report of `sender`; its samples follow."""
+    def sender_reported(self, sender: str, at_ms: int, *, is_regular: bool = True) -> None:
+        """Note a report of `sender`; its samples follow. One between the regular ones leaves the report interval alone."""
         known = self._senders.get(sender) or self._add_sender(
             sender, at_ms, DEFAULT_REPORT_INTERVAL_MS
         )
         if known is None:
             return
-        known.report(at_ms)
+        known.report(at_ms, is_regular=is_regular)
         if not self._live(known):
             self._senders.live[known.number] = True
             self._notify("sender_began", {"sender": sender})
         self._senders.update(known)
         if known.watched:
             tell_apart(self._collection, known, self.counters, self._notify)
+
+    def sender_heard(self, sender: str, at_ms: int) -> None:
+        """Note a report of `sender` whose samples do not follow: later ones are there already."""
+        known = self._senders.get(sender)
+        if known is not None:
+            known.hear(at_ms)
+            self._senders.update(known)
 
     def sender_closed(self, sender: str, at_ms: int) -> None:
         """Note the end of a stream of `sender`."""
@@ -128,13 +134,13 @@ class Store:
                 until_ms = at_ms + int(MISSED_INTERVALS * DEFAULT_REPORT_INTERVAL_MS)
                 self._names.refuse(name_in(labels), until_ms)
                 return None
-            if not self._admission.admits(known, labels, at_ms):
+            if not self._admission.admits(self._collection, self._names, known, labels, at_ms):
                 return None
             series = self._collection.create(
                 known, labels, start_ms=start_ms, is_counter=is_counter, source=source
             )
         elif not self._collection.claim(series, source):
-            self._admission.refuse(series.sender, name_in(labels), at_ms, 1, ONE_SOURCE)
+            self._admission.refuse(self._names, series.sender, name_in(labels), ONE_SOURCE, at_ms)
             return None
         elif start_ms != NO_TIME:
             self._collection.restart(series, start_ms)
@@ -163,7 +169,7 @@ class Store:
             return 0
         rows = [one.row for one in series]
         times, numbers = int64_times(times_ms), np.array(values, dtype=np.float64)
-        self._correct(known, times, at_ms, correct_clock=correct_clock)
+        self._correct(known, times, numbers, at_ms if correct_clock else None)
         starts = None if starts_ms is None else known_starts(starts_ms, known.clock_offset_ms)
         # What a filter leaves is mostly one series: arrays of one element cost more than what is in them.
         is_one = len(rows) == 1 and starts is None
@@ -175,26 +181,16 @@ class Store:
         return stored
 
     def append_rows(
-        self,
-        sender: str,
-        at_ms: int,
-        rows: Int64Array,
-        times_ms: Int64Array,
-        values: Float64Array,
-        *,
-        are_distinct: bool,
-        correct_clock: bool = True,
+        self, sender: str, at_ms: int, part: Part, *, are_distinct: bool, correct_clock: bool = True
     ) -> int:
-        """Do what `append` does, for series whose `rows` are theirs still, and whether these differ is known.
+        """Do what `append` does, for series whose rows are theirs still, and whether these differ is known.
 
-        They are as long as the series are alive, which none ceases to be while `removals` stays. The times and values
-        are the callee's.
+        They are as long as the series are alive, which none ceases to be while `removals` stays.
         """
         known = self._senders.get(sender)
-        if known is None or not len(rows):
+        if known is None or not len(part.rows):
             return 0
-        self._correct(known, times_ms, at_ms, correct_clock=correct_clock)
-        part = Part(rows, times_ms, values)
+        self._correct(known, part.times_ms, part.values, at_ms if correct_clock else None)
         stored = self._intake.append(known, at_ms, part, are_distinct=are_distinct)
         self.counters["stored"] += stored
         return stored
@@ -301,7 +297,7 @@ class Store:
         ended = self._senders.end_due(now_ms)
         if ended:
             self.counters["ended_senders"] += len(ended)
-            self._admission.all_live = False
+            self._admission.note_ended()
             rows, ends_ms = self._collection.ending(ended)
             self._intake.end(rows, ends_ms, now_ms)
             for sender in ended:
@@ -315,6 +311,18 @@ class Store:
         for sender in self._senders.all():
             if sender.streams == 0 and sender.series_count == 0 and not self._live(sender):
                 self._senders.remove(sender)
+
+    def shut(self, *, is_shut: bool) -> None:
+        """Let no new senders in, and new series only where others have left room: memory is short."""
+        self._admission.is_shut = is_shut
+
+    def evict(self, most: int) -> int:
+        """Forget up to so many series of ended senders, those that ended first; return how many."""
+        return self._admission.evict(self._collection, most)
+
+    def blamed(self) -> dict[str, int]:
+        """Return how many series of each sender were refused, of those with most."""
+        return dict(self._admission.blamed)
 
     def excuse(self, now_ms: int) -> None:
         """Let no sender end for a silence before `now_ms`: nothing was heard, because the process did not run."""
@@ -360,29 +368,26 @@ class Store:
         self._intake = Intake(rows, rings, self.counters, self._settings.retention_ms)
         self._names = Names(self._settings.max_known_names)
         self._questions = Questions(self._collection, self._names)
-        self._admission = Admission(
-            self._settings, self._collection, self._names, self.counters, self._refusals
-        )
 
     def _live(self, sender: Sender) -> bool:
         return bool(self._senders.live[sender.number])
 
     def _add_sender(self, name: str, at_ms: int, report_interval_ms: int) -> Sender | None:
-        sender = self._senders.add(name, report_interval_ms)
+        sender = None
+        if not self._admission.is_shut:
+            sender = self._senders.add(name, report_interval_ms)
         if sender is None:
-            self.counters["refused_senders"] += 1
-            limit = self._settings.max_senders
-            self._refusals.tell("sender_refused", at_ms, {"sender": name, "limit": limit})
+            self._admission.refuse_sender(name, at_ms)
         return sender
 
     def _correct(
-        self, sender: Sender, times_ms: Int64Array, at_ms: int, *, correct_clock: bool
+        self, sender: Sender, times_ms: Int64Array, values: Float64Array, at_ms: int | None
     ) -> None:
-        """Bring the times of a message onto this clock, in place."""
-        if not correct_clock:
-            sender.trust_clock(times_ms)
+        """Bring the times of a message that came at `at_ms` onto this clock, in place; None for those that are on it."""
+        if at_ms is None:
+            sender.trust_clock(times_ms[~is_stale(values)])
         elif sender.observe_clock(times_ms, at_ms):
             tell_shift(sender, self.counters, self._notify)
-        if sender.clock_offset_ms:
+        if at_ms is not None and sender.clock_offset_ms:
             times_ms += sender.clock_offset_ms
         self._senders.known_until_ms[sender.number] = sender.known_until_ms

@@ -1,29 +1,12 @@
-"""What operators are told: again and again only now and then."""
+"""What operators are told of senders."""
 
 from __future__ import annotations
 
 from collections import Counter
 
-from query.queryable import NO_TIME
 from query.store.collection import Collection
 from query.store.senders import Sender
 from query.store.settings import Notify
-
-REFUSALS_TOLD_EVERY_MS = 60_000
-
-
-class Refusals:
-    """Tells of refusals, of each kind once in a while."""
-
-    def __init__(self, notify: Notify) -> None:
-        self._notify = notify
-        self._told_ms: dict[str, int] = {}
-
-    def tell(self, event: str, at_ms: int, fields: dict[str, object]) -> None:
-        """Tell of a refusal, if the last one of its kind was told a while ago."""
-        if at_ms - self._told_ms.get(event, NO_TIME) >= REFUSALS_TOLD_EVERY_MS:
-            self._told_ms[event] = at_ms
-            self._notify(event, fields)
 
 
 def tell_shift(sender: Sender, counters: Counter[str], notify: Notify) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import grpc
 import structlog
@@ -41,6 +41,25 @@ _LOG_EVERY_MS = 10_000
 Context = Any
 
 
+class Scraping(Protocol):
+    """Reads senders' values between their reports (`receivers.opencensus.scraping`)."""
+
+    hand_on: Callable[[Batch], None]
+    """Takes what was read; the server sets it."""
+
+    def opened(self, sender: Sender, host: str) -> None:
+        """A stream of `sender` has begun; it comes from the IP address `host`."""
+
+    def closed(self, sender: Sender) -> None:
+        """A stream of `sender` has ended."""
+
+    def takes_over(self, batch: Batch) -> bool:
+        """Learn from a report; return whether its values are to be left out: newer ones were read."""
+
+    async def stop(self) -> None:
+        """Read no more."""
+
+
 class OpenCensusServer:
     """Receives metrics from daprd sidecars and hands them to `consumer`.
 
@@ -61,6 +80,7 @@ class OpenCensusServer:
         bind_retry_s: float = DEFAULT_BIND_RETRY_S,
         credentials: Any = None,
         serving: Serving | None = None,
+        scraping: Scraping | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._consumer = consumer
@@ -81,6 +101,9 @@ class OpenCensusServer:
         self._decoder = Decoder(count)
         self._server: Any = None  # grpc ships no types
         self._serving = serving or Serving()
+        self._scraping = scraping
+        if scraping is not None:
+            scraping.hand_on = self._hand_on
         self._services: GrpcServices | None = None
         self._stopping = False
         self._streams: set[asyncio.Task[Any]] = set()  # of any result: grpc owns them
@@ -116,6 +139,8 @@ class OpenCensusServer:
         self._stopping = True
         if self._services is not None:
             self._services.end()
+        if self._scraping is not None:
+            await self._scraping.stop()
         stopped = asyncio.create_task(server.stop(grace_s))
         await asyncio.sleep(0)  # the port closes first
         for stream in tuple(self._streams):
@@ -159,9 +184,10 @@ class OpenCensusServer:
             self._streams.discard(task)
 
     async def _read_metrics(self, context: Context) -> None:
-        state = StreamState(self._decoder, peer_address(context.peer()))
+        peer = peer_address(context.peer())
+        state = StreamState(self._decoder, peer)
         messages = 0
-        with self._present() as be_present:
+        with self._present(peer) as be_present:
             while (raw := await context.read()) is not grpc.aio.EOF:
                 messages += 1
                 try:
@@ -175,7 +201,7 @@ class OpenCensusServer:
             self._count(Refusal.ONE_MESSAGE_STREAM, 1)
 
     @contextmanager
-    def _present(self) -> Iterator[Callable[[Sender, int], None]]:
+    def _present(self, peer: str) -> Iterator[Callable[[Sender, int], None]]:
         """Give a function that tells Presence who sends the stream; the end of the block closes the last sender."""
         present: Sender | None = None
 
@@ -183,9 +209,11 @@ class OpenCensusServer:
             nonlocal present
             if sender != present:
                 if present is not None:
-                    self._presence.closed(present, at_ms)
+                    self._close(present, at_ms)
                 present = sender
                 self._presence.opened(sender, at_ms)
+                if self._scraping is not None:
+                    self._scraping.opened(sender, peer)
 
         self.active_streams += 1
         try:
@@ -193,7 +221,12 @@ class OpenCensusServer:
         finally:
             self.active_streams -= 1
             if present is not None:
-                self._presence.closed(present, self._clock())
+                self._close(present, self._clock())
+
+    def _close(self, sender: Sender, at_ms: int) -> None:
+        self._presence.closed(sender, at_ms)
+        if self._scraping is not None:
+            self._scraping.closed(sender)
 
     def _receive(
         self, state: StreamState, raw: bytes, be_present: Callable[[Sender, int], None]
@@ -211,6 +244,9 @@ class OpenCensusServer:
         if state.sender is not None:
             be_present(state.sender, at_ms)
         if batch is None:
+            return
+        if self._scraping is not None and self._scraping.takes_over(batch):
+            self._presence.heard(batch.sender, at_ms)
             return
         self._presence.reported(batch.sender, at_ms)
         parts = parts_of(batch) if len(raw) > _LARGE_BYTES else (batch,)

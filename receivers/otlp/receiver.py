@@ -122,7 +122,9 @@ class OtlpReceiver:
                 self._tell_of_unnamed(context.client_address, at_ms)
             self._presence.reported(sender, at_ms)
             try:
-                self._consumer.consume(Batch(sender, at_ms, metrics, context, request.columns))
+                self._consumer.consume(
+                    Batch(sender, at_ms, metrics, context, columns=request.columns)
+                )
             except ConsumeError as error:
                 errors.append(error)
             except Exception:  # the top of a request's task: no other request ends with it

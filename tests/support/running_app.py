@@ -154,6 +154,10 @@ class Sidecar:
         """Send one message, whatever tallyd makes of it."""
         await self._calls[-1].write(raw)
 
+    async def close(self) -> None:
+        """Go away as a pod does that ends."""
+        await self._channel.close()
+
     async def code(self) -> grpc.StatusCode:
         """Return the status with which tallyd ended the metrics stream."""
         return await asyncio.wait_for(self._calls[-1].code(), UNIT_S)

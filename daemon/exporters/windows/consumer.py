@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 
 from daemon.config.windows import DEFAULT_RESOURCE_LABELS, HistogramBuckets
 from daemon.exporters.windows.buckets import Buckets
+from daemon.exporters.windows.labels import NO_RENAMES
 from daemon.exporters.windows.memo import (
     BUCKET_SUFFIX,
     MetricMemo,
@@ -33,8 +34,12 @@ REPORT_INTERVAL_MS: Mapping[str, int] = {"opencensus": 20_000}
 """Time between reports before two gaps were seen (keda.md 6.3.5), by receiver type."""
 DEFAULT_REPORT_INTERVAL_MS = 60_000
 """What the OpenTelemetry SDKs have."""
-TRUSTED_CLOCKS = frozenset({"prometheusremotewrite"})
-"""Receivers whose times are taken as they are: a writer may catch up on hours (promql.md 6.3)."""
+TRUSTED_CLOCKS = frozenset({"prometheusremotewrite", "prometheus"})
+"""Receivers whose times are taken as they are: a writer may catch up on hours (promql.md 6.3), scrapes have our own."""
+TARGET_LABELS: Mapping[str, Mapping[str, str]] = {
+    "prometheus": {"service.name": "job", "service.instance.id": "instance"}
+}
+"""Resource attributes that become labels under another name, by receiver type: `up{job="x",instance="y"}`."""
 SUFFIXED = frozenset({"otlp"})
 """Receivers whose names `add_metric_suffixes` is about: Dapr's triggers name metrics as they are, writers' are final."""
 
@@ -78,15 +83,26 @@ class Windows:
         self.reports = 0
         """Messages with metrics that arrived, whatever a filter made of them."""
 
-    def opened(self, sender: Sender, at_ms: int) -> None:
+    def opened(self, sender: Sender, at_ms: int, report_interval_ms: int | None = None) -> None:
         """Tell the store that a stream of `sender` has begun."""
-        interval_ms = REPORT_INTERVAL_MS.get(sender.protocol, DEFAULT_REPORT_INTERVAL_MS)
-        self._store.sender_opened(str(sender), at_ms, report_interval_ms=interval_ms)
+        usual_ms = REPORT_INTERVAL_MS.get(sender.protocol, DEFAULT_REPORT_INTERVAL_MS)
+        self._store.sender_opened(
+            str(sender), at_ms, report_interval_ms=report_interval_ms or usual_ms
+        )
 
     def reported(self, sender: Sender, at_ms: int) -> None:
         """Tell the store that a report of `sender` has arrived."""
         self.reports += 1
         self._store.sender_reported(str(sender), at_ms)
+
+    def sampled(self, sender: Sender, at_ms: int) -> None:
+        """Tell the store that values of `sender` were read between two of its reports."""
+        self._store.sender_reported(str(sender), at_ms, is_regular=False)
+
+    def heard(self, sender: Sender, at_ms: int) -> None:
+        """Tell the store that a report of `sender` has arrived whose values are there already."""
+        self.reports += 1
+        self._store.sender_heard(str(sender), at_ms)
 
     def closed(self, sender: Sender, at_ms: int) -> None:
         """Tell the store that a stream of `sender` has ended."""
@@ -110,15 +126,16 @@ class Windows:
             sender=str(batch.sender),
             at_ms=batch.received_at_ms,
             resource_labels=self._resource_labels,
+            renamed=TARGET_LABELS.get(batch.sender.protocol, NO_RENAMES),
         )
         columns = batch.whole()
         if columns is None:
             self._add_metrics(message, batch)
         else:
             self._add_columns(message, batch, columns)
-        correct_clock = batch.sender.protocol not in TRUSTED_CLOCKS
         self._store.metrics_reported(message.sender, message.names, message.at_ms)
-        if message.write(correct_clock=correct_clock):
+        trusted = batch.times_are_ours or batch.sender.protocol in TRUSTED_CLOCKS
+        if message.write(correct_clock=not trusted):
             self._on_append(message.names)
 
     def _metrics(self, batch: Batch) -> Iterator[tuple[MetricMemo, Resource, Metric]]:

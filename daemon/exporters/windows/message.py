@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from daemon.exporters.windows.labels import build_labels, source_of
+from daemon.exporters.windows.labels import NO_RENAMES, build_labels, source_of
 from daemon.exporters.windows.memo import MetricMemo, Pair
 from daemon.exporters.windows.plans import NANOS_PER_MS, Plan
 from query.store.store import Series, Store
@@ -32,6 +32,8 @@ class Message:
     sender: str
     at_ms: int
     resource_labels: Sequence[str]
+    renamed: Mapping[str, str] = field(default_factory=lambda: NO_RENAMES)
+    """Resource attributes that become labels under another name."""
     samples: Samples = field(default_factory=Samples)
     deltas: Samples = field(default_factory=Samples)
     names: set[str] = field(default_factory=set)
@@ -69,8 +71,7 @@ class Message:
             self.store.append_rows(
                 self.sender,
                 self.at_ms,
-                plan.rows,
-                *plan.samples(columns),
+                plan.part(columns),
                 are_distinct=plan.are_distinct,
                 correct_clock=correct_clock,
             )
@@ -120,7 +121,13 @@ class Target(NamedTuple):
         message, known = self.message, self.known
         return message.store.series(
             message.sender,
-            build_labels(name, attributes, self.resource.attributes, message.resource_labels),
+            build_labels(
+                name,
+                attributes,
+                self.resource.attributes,
+                message.resource_labels,
+                message.renamed,
+            ),
             # Of deltas each has a start of its own.
             start_ms=0 if known.is_delta else start_unix_nano // NANOS_PER_MS,
             is_counter=known.is_counter and not is_gauge,

@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from daemon.exporters.windows.memo import MetricMemo
-from query.queryable import Float64Array, Int64Array
+from query.queryable import Int64Array
 from query.store.store import Series, Store
+from query.store.totals import Part
 from receivers.consumer import Columns, Sender
 from receivers.model import Metric, Resource
 
@@ -57,12 +58,12 @@ class Plan:
     wanted: int
     """The number of bucket names that were asked for when this was made."""
 
-    def samples(self, columns: Columns) -> tuple[Int64Array, Float64Array]:
-        """Return times and values for `rows`."""
+    def part(self, columns: Columns) -> Part:
+        """Return what a message adds."""
         times_ms = (columns.times_unix_nano // NANOS_PER_MS).astype(np.int64)
         if self.which is None:
-            return times_ms, columns.values
-        return times_ms[self.which], columns.values[self.which]
+            return Part(self.rows, times_ms, columns.values)
+        return Part(self.rows, times_ms[self.which], columns.values[self.which])
 
 
 class Plans:

@@ -82,7 +82,7 @@ def test_pipelines(text: str, expected: dict[str, PipelineConfig]) -> None:
         (
             "service: {pipelines: {metrics: {receivers: [opencensus, zipkin], exporters: [otlp/a, windows/b]}}}",
             [
-                "1:57: service.pipelines.metrics.receivers[1]: tallyd has no receiver 'zipkin'; it has: opencensus, otlp, prometheusremotewrite",
+                "1:57: service.pipelines.metrics.receivers[1]: tallyd has no receiver 'zipkin'; it has: opencensus, otlp, prometheus, prometheusremotewrite",
                 (
                     "1:78: service.pipelines.metrics.exporters[0]: exporter 'otlp/a' is not defined; defined: windows"
                 ),
