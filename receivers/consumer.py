@@ -66,6 +66,10 @@ class Columns(Protocol):
         """The value of each sample."""
 
     @property
+    def point_count(self) -> int:
+        """How many data points there are."""
+
+    @property
     def metrics(self) -> Sequence[Metric]:
         """All metrics, in order."""
 

@@ -139,6 +139,11 @@ class WireColumns:
         return self._shape.number
 
     @property
+    def point_count(self) -> int:
+        """How many data points there are."""
+        return self._shape.points
+
+    @property
     def metrics(self) -> list[Metric]:
         """All metrics, in order."""
         return [one for group in self.groups() for one in _metrics_of(group)]

@@ -66,6 +66,15 @@ class WireMetric(Metric):
         """The metric itself until `data_points` was read."""
         return self if self._data_points is None else None
 
+    def point_count(self) -> int:
+        """Return how many points there are, bad ones too while they are on the wire; decodes none."""
+        if self._data_points is not None:
+            return len(self._data_points)
+        try:
+            return len(schema.DataParts.FromString(self._data).data_points)
+        except schema.WireError:
+            return 1  # as it is rejected
+
     def rows(self) -> Sequence[EncodedRow]:
         """Return each good point, in wire order."""
         layout, reading = self._layout, self._reading

@@ -71,6 +71,7 @@ def test_third_of_a_kind() -> None:
     assert request.columns is not None
     assert request.columns.are_of(resources(request))
     assert columns(request) == samples(request)
+    assert request.columns.point_count == 8
     assert written(resources(request)) == Reader().whole(LATER)
 
 
