@@ -23,6 +23,9 @@ from receivers.otlp.request import ExportRequest
 from receivers.otlp.wire_metric import WireMetric
 
 PROTOCOL = "otlp"
+SPAN_BYTES = 200
+"""What a `Span` takes, numbers and all."""
+
 Words64 = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.int64]
 
@@ -74,7 +77,9 @@ class Shape:
     @property
     def size_bytes(self) -> int:
         """About how much memory it takes."""
-        return len(self.fixed) + 8 * (2 * len(self.words) + len(self.times) + len(self.values))
+        places = len(self.words) + len(self.times) + len(self.values) + len(self.counts)
+        metrics = sum(len(spans) for group in self.groups for _, spans in group.scopes)
+        return len(self.fixed) + 8 * (places + len(self.doubles)) + SPAN_BYTES * metrics
 
     def spans(self) -> Iterator[Span]:
         """Yield where each metric stands, in order."""
@@ -104,9 +109,9 @@ class Shape:
 
     def _values(self, words: Words64) -> npt.NDArray[np.float64]:
         raw = words[self.values]
-        values = raw.view(np.int64).astype(np.float64)
+        values = raw.view("<i8").astype(np.float64)
         if len(self.doubles):
-            values[self.doubles] = raw.view(np.float64)[self.doubles]
+            values[self.doubles] = raw.view("<f8")[self.doubles]
         if len(self.counts):
             values[self.counts] = raw[self.counts]
         return values

@@ -15,6 +15,8 @@ from receivers.otlp.wire import varint
 MAX_SHAPES: Final = 20_000
 MAX_SHAPES_BYTES: Final = 32 * 2**20
 """Of all together; a series takes about 250 bytes."""
+MAX_SHAPE_BYTES: Final = 4 * 2**20
+"""Of one on the wire; a larger request is read the long way."""
 MAX_KEY_BYTES: Final = 2_048
 """Of resource, scope and name; what begins with more has no shape."""
 MAX_SIGHTINGS: Final = 20_000
@@ -38,7 +40,8 @@ class Shapes:
         self._known: dict[Key, Shape] = {}
         self._served: dict[Key, int] = {}
         """How often each of `_known` was of use since it was learned or spared."""
-        self._sightings: dict[Key, int] = {}
+        self._sightings: dict[int, int] = {}
+        """How often something was seen without a shape that fits, by the hash of its key, which may be long."""
         self._size_bytes = 0
 
     def read(self, raw: bytes, reading: Reading, peer: str) -> ExportRequest | None:
@@ -57,29 +60,32 @@ class Shapes:
         key = key_of(raw)
         if key is None:
             return
+        sighted = hash(key)
         if self._served.get(key, 0) >= TRUSTED_AFTER:
             self._served[key] = 0
-            self._sightings.pop(key, None)
-        sightings = self._sightings.get(key, 0) + 1
+            self._sightings.pop(sighted, None)
+        sightings = self._sightings.get(sighted, 0) + 1
         if sightings == 1 and len(self._sightings) >= MAX_SIGHTINGS:
             self._sightings.clear()
             self._count(Refusal.CACHE_CLEARED, 1)
-        self._sightings[key] = sightings
-        if sightings > 1 and not sightings & (sightings - 1) and self._has_room(len(raw)):
+        self._sightings[sighted] = sightings
+        if sightings > 1 and not sightings & (sightings - 1):
             shape = learn(raw, request, self._points, latest)
             if shape is not None:
                 self._put(key, shape)
 
     def _put(self, key: Key, shape: Shape) -> None:
         self._forget(key)
-        self._known[key] = shape
-        self._served[key] = 0
-        self._size_bytes += shape.size_bytes
+        size_bytes = _size_bytes(key, shape)
+        if self._has_room(size_bytes):
+            self._known[key] = shape
+            self._served[key] = 0
+            self._size_bytes += size_bytes
 
     def _forget(self, key: Key) -> None:
         shape = self._known.pop(key, None)
         if shape is not None:
-            self._size_bytes -= shape.size_bytes
+            self._size_bytes -= _size_bytes(key, shape)
             del self._served[key]
 
     def _has_room(self, size_bytes: int) -> bool:
@@ -119,9 +125,13 @@ def key_of(raw: bytes) -> Key | None:
                 at = _end(raw, at) if raw[at] == _NAME else at
     except IndexError:
         return None
-    if raw[0] != _GROUP or at > MAX_KEY_BYTES:
+    if raw[0] != _GROUP or at > MAX_KEY_BYTES or len(raw) > MAX_SHAPE_BYTES:
         return None
     return len(raw), raw[:at]
+
+
+def _size_bytes(key: Key, shape: Shape) -> int:
+    return len(key[1]) + shape.size_bytes
 
 
 def _end(raw: bytes, at: int) -> int:
