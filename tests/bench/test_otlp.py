@@ -59,7 +59,7 @@ class Shape(NamedTuple):
     dropped: float
 
 
-SHAPES = (Shape(1, 100, 2, 2), Shape(20, 5, 1.5, 2), Shape(100, 1, 1, 1), Shape(20, 100, 8, 8))
+SHAPES = (Shape(1, 100, 1.3, 2), Shape(20, 5, 1.2, 2), Shape(100, 1, 1.2, 1), Shape(20, 100, 8, 8))
 
 
 @contextmanager
