@@ -11,6 +11,8 @@ from query.slices import Sliced
 
 ScalarT = TypeVar("ScalarT", bound=np.generic)
 
+_HUGE_PAGE_ELEMENTS = 2 * 1024 * 1024 // 8
+
 
 class Table:
     """Room for samples of n rows, one column each; it grows as deeper rows come."""
@@ -25,12 +27,18 @@ class Table:
         return len(self.values)
 
     def deepened(self, depth: int, used: int) -> Sliced[None]:
-        """Make room for `depth` lines and a few more, which cost nothing until they are written to.
+        """Make room for `depth` lines and a few more; the first `used` columns are copied, line by line.
 
-        The first `used` columns are copied, line by line.
+        The machine gives large arrays memory in pieces of 2 MB, each when it is first written to, which takes some
+        milliseconds: that is done here bit by bit, and not in the one step that writes the first column of every line.
         """
         shape = (depth + depth // 4 + 2, self.values.shape[1])
         times_ms, values = np.empty(shape, dtype=np.int64), np.empty(shape, dtype=np.float64)
+        for array in (times_ms, values):
+            flat = array.reshape(-1)
+            for at in range(0, flat.size, _HUGE_PAGE_ELEMENTS):
+                flat[at] = 0
+                yield 0
         for line in range(self.room if used else 0):
             times_ms[line, :used] = self.times_ms[line, :used]
             values[line, :used] = self.values[line, :used]

@@ -114,7 +114,7 @@ def test_label_sets(stage: Stage) -> None:
     stage.churn()
     matchers = [build_matcher(METRIC_NAME, MatchOp.REGEX, "x.*")]
     found = stage.store.label_sets(matchers, start_ms=0, end_ms=2 * AT_MS)
-    _check("label sets", _rounds_ms(lambda: stepwise(found)), asked=1)
+    _check("label sets", _rounds_ms(lambda: stepwise(found)), asked=1, ratio=1.5)
 
 
 def test_new_series(stage: Stage) -> None:
@@ -127,8 +127,8 @@ def test_new_series(stage: Stage) -> None:
     )
 
 
-def _check(case: str, rounds_ms: list[float], *, asked: int) -> None:
+def _check(case: str, rounds_ms: list[float], *, asked: int, ratio: float = RATIO) -> None:
     rounds_ms = sorted(rounds_ms)
     show(f"{case}: longest step of the loop", rounds_ms[-1], "ms", at_most=MOST_MS)
     show(f"{case}: all of them", sum(rounds_ms) / asked, "ms")
-    assert rounds_ms[-1] * RATIO < sum(rounds_ms) / asked
+    assert rounds_ms[-1] * ratio < sum(rounds_ms) / asked
