@@ -14,7 +14,7 @@ import structlog
 from daemon.clock import Clock, Sleep, system_clock
 from daemon.components.administration import administer
 from daemon.components.doctor import diagnose
-from daemon.components.exporters import build_exporter
+from daemon.components.exporters import build_exporter, build_push
 from daemon.components.extensions import become_ready, build_extension, settling_ms
 from daemon.components.part import Part, Runtime
 from daemon.components.receivers import build_receiver
@@ -241,6 +241,9 @@ class App:
         endpoint = config.service.telemetry.metrics.endpoint
         if endpoint is not None:
             parts["telemetry"] = MetricsPage(endpoint, self.metrics)
+        for index, push in enumerate(config.service.telemetry.metrics.push):
+            name = f"telemetry/{index}"
+            parts[name] = build_push(self._runtime, name, push)
         # Those who ask are answered, that nothing is ready, before a snapshot is loaded (keda.md 1.10).
         return dict(sorted(parts.items(), key=lambda part: isinstance(part[1], Snapshot)))
 

@@ -20,6 +20,7 @@ from daemon.telemetry import configure_logs
 log = structlog.get_logger(__name__)
 
 _FORCED = 1
+LOG_LINES = {"lost_lines": "Log lines that could not be written"}
 
 SWITCH_INTERVAL_S = 0.0005
 """How long a large query in the worker thread may keep the event loop from running on; Python's own is 5 ms."""
@@ -40,11 +41,7 @@ async def run(loaded: LoadedConfig, path: Path | None, read: Read) -> None:
     for warning in loaded.warnings:
         log.warning("odd configuration", detail=warning)
     app = App(loaded, read=read if path is not None else None)
-    app.metrics.table(
-        "tallyd_log",
-        {"lost_lines": "Log lines that could not be written"},
-        lambda: {"lost_lines": lines.lost},
-    )
+    app.metrics.table("tallyd_log", LOG_LINES, lambda: {"lost_lines": lines.lost})
     stopping = asyncio.Event()
 
     def stop() -> None:

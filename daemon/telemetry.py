@@ -6,6 +6,7 @@ import asyncio
 import io
 import logging
 import os
+import platform
 import sys
 import time
 from collections import Counter
@@ -18,6 +19,8 @@ import structlog
 
 from daemon.config.service import LogsConfig
 from daemon.exposition import Family, format_page, process_families
+from daemon.measuring import Distribution, Histograms
+from daemon.seldom import Seldom
 
 log = structlog.get_logger(__name__)
 
@@ -126,15 +129,24 @@ def _in_reading_order(
 
 
 class _FromLibraries(logging.Handler):
-    """Passes on what libraries say through the standard library's logging."""
+    """Passes on what libraries say through the standard library's logging: the same text once a minute."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seldom = Seldom()
 
     def emit(self, record: logging.LogRecord) -> None:
+        held_back = self._seldom(f"{record.name} {record.msg}")
+        if held_back is None:
+            return
+        more = {"left_out": held_back} if held_back else {}
         log.log(
             record.levelno,
             "library message",
             library=record.name,
             text=record.getMessage(),
             exc_info=record.exc_info,
+            **more,
         )
 
 
@@ -151,11 +163,11 @@ class Counters:
 
 @dataclass(slots=True)
 class _Family:
-    """One metric of the page and who is asked for its samples: (labels, value)."""
+    """One metric of the page and who is asked for its samples."""
 
     documentation: str
     kind: str
-    readers: list[Callable[[], Iterable[tuple[dict[str, str], float]]]] = field(
+    readers: list[Callable[[], Iterable[tuple[dict[str, str], float | Distribution]]]] = field(
         default_factory=list
     )
 
@@ -167,9 +179,15 @@ class SelfMetrics:
         self._families: dict[str, _Family] = {}
         self._counters: dict[tuple[object, ...], Counters] = {}
         self._gauges: dict[tuple[object, ...], Callable[[], float]] = {}
-        release = version("tallyd")
+        self._histograms: dict[tuple[object, ...], Histograms] = {}
         self.gauge(
-            "tallyd_build_info", "Always 1; the labels tell what runs", lambda: 1, version=release
+            "tallyd_build_info",
+            "Always 1; the labels tell what runs",
+            lambda: 1,
+            version=version("tallyd"),
+            python=platform.python_version(),
+            numpy=version("numpy"),
+            grpc=version("grpcio"),
         )
 
     def counters(
@@ -185,6 +203,10 @@ class SelfMetrics:
             counters = self._counters[key] = Counters()
             self.mapping(name, documentation, lambda: counters.values, label=label, **labels)
         return counters
+
+    def announce(self, name: str, documentation: str, kind: str = "counter") -> None:
+        """Show that there is such a metric, before anything was counted."""
+        self._family(name, documentation, kind)
 
     def mapping(
         self,
@@ -229,9 +251,20 @@ class SelfMetrics:
         """Show values that come and go, as (labels, value); no labels twice."""
         self._family(name, documentation, "gauge").readers.append(read)
 
-    def page(self) -> bytes:
-        """Return the page in Prometheus' text format."""
-        own = (
+    def histograms(self, name: str, documentation: str, *, label: str, **labels: str) -> Histograms:
+        """Return distributions of seconds shown as `name{label="<key>", <labels>}`; the same ones for the same arguments."""
+        key = (name, label, *labels.items())
+        histograms = self._histograms.get(key)
+        if histograms is None:
+            histograms = self._histograms[key] = Histograms()
+            self._family(name, documentation, "histogram").readers.append(
+                lambda: [({label: key, **labels}, one) for key, one in histograms.values.items()]
+            )
+        return histograms
+
+    def families(self) -> list[Family]:
+        """Return all that is known at this moment."""
+        own = [
             Family(
                 name,
                 family.documentation,
@@ -239,8 +272,12 @@ class SelfMetrics:
                 [sample for read in family.readers for sample in read()],
             )
             for name, family in self._families.items()
-        )
-        return format_page((*own, *process_families()))
+        ]
+        return own + process_families()
+
+    def page(self) -> bytes:
+        """Return the page in Prometheus' text format."""
+        return format_page(self.families())
 
     def _family(self, name: str, documentation: str, kind: str) -> _Family:
         return self._families.setdefault(name, _Family(documentation, kind))

@@ -57,6 +57,31 @@ class Batch:
     resource_metrics: list[ResourceMetrics]
     context: RequestContext = NO_CONTEXT
 
+    def point_count(self) -> int:
+        """Return how many data points there are; what can be counted on the wire stays there."""
+        return sum(
+            metric.point_count()
+            for group in self.resource_metrics
+            for scoped in group.scope_metrics
+            for metric in scoped.metrics
+        )
+
+
+def _nobody(_points: int) -> None:
+    pass
+
+
+class Passed(NamedTuple):
+    """Where a receiver counts data points, as it read or counted them on the wire."""
+
+    accepted: Callable[[int], None] = _nobody
+    """Those that the pipeline has taken, or dropped by its own rules."""
+    refused: Callable[[int], None] = _nobody
+    """Those that it answered with an error."""
+
+
+NOT_COUNTED = Passed()
+
 
 class Consumer(Protocol):
     """Takes batches."""

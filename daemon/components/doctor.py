@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from daemon.components.part import Runtime
-from daemon.scaler.answers import Answers, Condition
+from daemon.scaler.answers import Answers
 from daemon.scaler.decision import Refusal, Refused
+from daemon.scaler.remembered import Condition
 from daemon.web.doctor import Finding, Severity
 from query.text import names_like
 

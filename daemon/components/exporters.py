@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from daemon.components.part import Runtime
+from typing import TYPE_CHECKING
+
+from daemon.components.part import Part, Runtime
 from daemon.config.debug_exporter import DebugExporterConfig
 from daemon.config.otlp_exporter import OtlpExporterConfig, OtlpHttpExporterConfig
 from daemon.config.prometheus_exporter import PrometheusExporterConfig
 from daemon.config.prometheusremotewrite_exporter import RemoteWriteExporterConfig
 from daemon.config.sending import without_userinfo
+from daemon.config.service import PushConfig
 from daemon.telemetry import Counters
 from receivers.consumer import Consumer
+
+if TYPE_CHECKING:
+    from daemon.exporters.shipping import Shipping, Transport
 
 # Each of the others is imported where it is built: only some configurations have one, and they bring along the wire
 # schema of OTLP and compressions, 7 MB together.
@@ -18,10 +24,8 @@ from receivers.consumer import Consumer
 def build_exporter(runtime: Runtime, component_id: str) -> Consumer:
     """Return what takes the batches that reach `component_id`."""
     config = runtime.config.exporters[component_id]
-    if isinstance(config, OtlpExporterConfig):
+    if isinstance(config, OtlpExporterConfig | OtlpHttpExporterConfig):
         return _build_otlp(runtime, component_id, config)
-    if isinstance(config, OtlpHttpExporterConfig):
-        return _build_otlp_http(runtime, component_id, config)
     if isinstance(config, RemoteWriteExporterConfig):
         return _build_remote_write(runtime, component_id, config)
     if isinstance(config, PrometheusExporterConfig):
@@ -37,17 +41,33 @@ def _task_failures(runtime: Runtime) -> Counters:
     )
 
 
-def _build_otlp(runtime: Runtime, component_id: str, config: OtlpExporterConfig) -> Consumer:
+def build_push(runtime: Runtime, name: str, config: PushConfig) -> Part:
+    """Return what sends the self-metrics to a backend; it counts as an exporter called `name`."""
+    from daemon.exporters.self_metrics import SelfMetricsPush  # noqa: PLC0415
+
+    return SelfMetricsPush(
+        f"{name} reader",
+        runtime.metrics,
+        _build_otlp(runtime, name, config.exporter),
+        config.interval / 1000,
+        count_failures=_task_failures(runtime),
+        clock=runtime.clock,
+        sleep=runtime.sleep,
+    )
+
+
+def _build_otlp(
+    runtime: Runtime, component_id: str, config: OtlpExporterConfig | OtlpHttpExporterConfig
+) -> Shipping:
     from daemon.exporters.counts import ExporterCounts  # noqa: PLC0415
     from daemon.exporters.otlp_encoder import OtlpEncoder  # noqa: PLC0415
-    from daemon.exporters.otlp_grpc import GrpcTransport  # noqa: PLC0415
     from daemon.exporters.shipping import Shipping, ShippingSettings  # noqa: PLC0415
 
     counts = ExporterCounts(runtime.metrics, component_id)
     return Shipping(
         ShippingSettings.of_otlp(component_id, config.retry_on_failure, config.sending_queue),
         OtlpEncoder(counts.refused),
-        GrpcTransport(config),
+        _otlp_transport(config),
         counts=counts,
         count_failures=_task_failures(runtime),
         clock=runtime.clock,
@@ -55,24 +75,14 @@ def _build_otlp(runtime: Runtime, component_id: str, config: OtlpExporterConfig)
     )
 
 
-def _build_otlp_http(
-    runtime: Runtime, component_id: str, config: OtlpHttpExporterConfig
-) -> Consumer:
-    from daemon.exporters.counts import ExporterCounts  # noqa: PLC0415
-    from daemon.exporters.otlp_encoder import OtlpEncoder  # noqa: PLC0415
+def _otlp_transport(config: OtlpExporterConfig | OtlpHttpExporterConfig) -> Transport:
+    if isinstance(config, OtlpExporterConfig):
+        from daemon.exporters.otlp_grpc import GrpcTransport  # noqa: PLC0415
+
+        return GrpcTransport(config)
     from daemon.exporters.otlp_http import otlp_http_transport  # noqa: PLC0415
-    from daemon.exporters.shipping import Shipping, ShippingSettings  # noqa: PLC0415
 
-    counts = ExporterCounts(runtime.metrics, component_id)
-    return Shipping(
-        ShippingSettings.of_otlp(component_id, config.retry_on_failure, config.sending_queue),
-        OtlpEncoder(counts.refused),
-        otlp_http_transport(config),
-        counts=counts,
-        count_failures=_task_failures(runtime),
-        clock=runtime.clock,
-        sleep=runtime.sleep,
-    )
+    return otlp_http_transport(config)
 
 
 def _build_remote_write(

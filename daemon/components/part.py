@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 from daemon.clock import Clock, Sleep
@@ -17,9 +18,15 @@ from daemon.web.admin import Administration
 from daemon.web.doctor import Finding
 from query.scaling import Engine
 from query.store.store import Store
+from receivers.consumer import Passed
 from receivers.grpc_services import Serving
 
 MIB = 1024 * 1024
+_POINTS = {
+    "accepted": "Data points of messages that the pipeline has taken; of OTLP not those of metrics that a processor dropped "
+    "unread",
+    "refused": "Data points of messages that the pipeline answered with an error",
+}
 
 
 @runtime_checkable
@@ -60,6 +67,19 @@ class Runtime:
     """What an operator should know although it is ready."""
     serving: Serving
     """What gRPC's health service tells on every port."""
+
+    def passed(self, receiver: str, transport: str) -> Passed:
+        """Return where a receiver counts its data points, under the Collector's names (otlp.md 7)."""
+        accepted, refused = (
+            self.metrics.counters(
+                f"otelcol_receiver_{outcome}_metric_points",
+                text,
+                label="transport",
+                receiver=receiver,
+            )
+            for outcome, text in _POINTS.items()
+        )
+        return Passed(partial(accepted, transport), partial(refused, transport))
 
     def irregularities(self, receiver: str) -> Counters:
         """Return what a receiver counts by reason."""

@@ -34,6 +34,7 @@ def _build_opencensus(
         runtime.irregularities(component_id),
         max_recv_msg_size_bytes=config.max_recv_msg_size_mib * MIB,
         serving=runtime.serving,
+        passed=runtime.passed(component_id, "grpc"),
     )
     runtime.metrics.gauge(
         "tallyd_receiver_streams",

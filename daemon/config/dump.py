@@ -11,18 +11,24 @@ import yaml
 
 from daemon.config.hints import Hint, fields_of, is_container, is_sequence, items_of, leaves_of
 from daemon.config.markers import PlainSerializer
+from daemon.config.periodic import write_periodic
 from daemon.config.schema import Config
+from daemon.config.service import MetricsConfig
 
 
 def format_config(config: Config) -> str:
     """Return the YAML that says the same; reading it gives an equal configuration."""
     document = written(config)
-    endpoint = config.service.telemetry.metrics.endpoint
-    document["service"]["telemetry"]["metrics"] = (
-        {"level": "none"} if endpoint is None else {"address": endpoint}
-    )
+    document["service"]["telemetry"]["metrics"] = _telemetry(config.service.telemetry.metrics)
     text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
     return text
+
+
+def _telemetry(metrics: MetricsConfig) -> dict[str, Any]:  # Any: what YAML can hold
+    page = {} if metrics.endpoint is None else {"address": metrics.endpoint}
+    if metrics.push:
+        return {**page, "readers": [write_periodic(one) for one in metrics.push]}
+    return page or {"level": "none"}
 
 
 def written(value: object, hint: Hint = Any) -> Any:  # Any: what YAML can hold

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from daemon.config.fields import Endpoint
+from daemon.config.fields import DurationMs, Endpoint
 from daemon.config.markers import BeforeValidator
+from daemon.config.otlp_exporter import OtlpExporterConfig, OtlpHttpExporterConfig
 
 LogLevel = Literal["debug", "info", "warn", "error"]
 
@@ -35,11 +36,20 @@ class LogsConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PushConfig:
+    """A backend that is sent the self-metrics over OTLP: a periodic reader."""
+
+    interval: DurationMs = 60_000
+    exporter: OtlpExporterConfig | OtlpHttpExporterConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MetricsConfig:
-    """The page of self-metrics."""
+    """The page of self-metrics, and who is sent them."""
 
     endpoint: Endpoint | None = "[::]:8888"
-    """host:port that answers `/metrics`; None where they are switched off."""
+    """host:port that answers `/metrics`; None where there is no page."""
+    push: tuple[PushConfig, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

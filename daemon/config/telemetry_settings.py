@@ -9,7 +9,8 @@ from daemon.config.document import Value
 from daemon.config.errors import KeyPath
 from daemon.config.fields import Endpoint, shown
 from daemon.config.findings import Findings
-from daemon.config.service import LogsConfig, MetricsConfig, TelemetryConfig
+from daemon.config.periodic import Periodic, read_periodic
+from daemon.config.service import LogsConfig, MetricsConfig, PushConfig, TelemetryConfig
 from daemon.config.validation import unknown_key, validate
 
 _WITHOUT_EFFECT = {
@@ -47,7 +48,7 @@ class _Pull:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Reader:
     pull: _Pull | None = None
-    periodic: dict[str, object] | None = None
+    periodic: Periodic | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,19 +98,20 @@ def _read_metrics(settings: Value, path: KeyPath, findings: Findings) -> Metrics
         return MetricsConfig(endpoint=None)
     if metrics.readers is None:
         return MetricsConfig(endpoint=metrics.address) if metrics.address else MetricsConfig()
-    endpoints = []
+    endpoints = [metrics.address] if metrics.address else []
+    push: list[PushConfig] = []
     for index, reader in enumerate(metrics.readers):
         if reader.periodic is not None:
-            findings.warn((*path, "readers", index), "has no effect here: only pull readers have")
+            push += read_periodic(reader.periodic, (*path, "readers", index, "periodic"), findings)
         if reader.pull is not None:
             endpoints.append(_endpoint(reader.pull.exporter.prometheus))
-    if not endpoints:
+    if not metrics.readers:
         findings.mistake(
-            (*path, "readers"), "expected a pull reader; level: none switches the metrics off"
+            (*path, "readers"), "expected a reader; level: none switches the metrics off"
         )
     if len(endpoints) > 1:
         findings.mistake((*path, "readers"), "expected one pull reader: the page is served once")
-    return MetricsConfig(endpoint=endpoints[0]) if endpoints else MetricsConfig()
+    return MetricsConfig(endpoint=endpoints[0] if endpoints else None, push=tuple(push))
 
 
 def _endpoint(prometheus: _Prometheus) -> str:

@@ -54,6 +54,7 @@ class HttpApi:
         administration: Administration | None = None,
         diagnose: Diagnose = lambda: (),
         count: Callable[[str, int], None],
+        took: Callable[[str, float], None] = lambda _path, _seconds: None,
     ) -> None:
         """Listen on nothing yet.
 
@@ -73,6 +74,7 @@ class HttpApi:
             diagnose: Returns what is wrong.
             administration: What may be done to the process, from this machine; None for nothing.
             count: Hears the status of every answer.
+            took: Hears how many seconds an answer took, by path.
         """
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="query")
         settings = AskingSettings(
@@ -114,6 +116,7 @@ class HttpApi:
             self._worker,
             allowed_origins=config.cors.allowed_origins,
             count=count,
+            took=took,
         )
 
     def settled(self) -> None:

@@ -15,7 +15,7 @@ import grpc
 import structlog
 
 from receivers.addresses import peer_address
-from receivers.consumer import Batch, Clock, Consumer, Count, Presence, Sender
+from receivers.consumer import NOT_COUNTED, Batch, Clock, Consumer, Count, Passed, Presence, Sender
 from receivers.errors import ConsumeError, DecodeError
 from receivers.grpc_services import GrpcServices, Serving
 from receivers.listening import listen
@@ -71,6 +71,7 @@ class OpenCensusServer:
         keepalive_timeout_ms: int = DEFAULT_KEEPALIVE_TIMEOUT_MS,
         bind_retry_s: float = DEFAULT_BIND_RETRY_S,
         serving: Serving | None = None,
+        passed: Passed = NOT_COUNTED,
     ) -> None:
         self._endpoint = endpoint
         self._consumer = consumer
@@ -87,6 +88,7 @@ class OpenCensusServer:
             ("grpc.http2.ping_timeout_ms", keepalive_timeout_ms),
         )
         self._bind_retry_s = bind_retry_s
+        self._passed = passed
         self._decoder = Decoder(count)
         self._server: Any = None  # grpc ships no types
         self._serving = serving or Serving()
@@ -229,15 +231,22 @@ class OpenCensusServer:
             self._hand_on(part)
 
     def _hand_on(self, batch: Batch) -> None:
+        points = batch.point_count()  # a filter takes out what it drops
         try:
             self._consumer.consume(batch)
         except ConsumeError:
-            self._count(Refusal.CONSUMER_ERROR, 1)
+            self._refused(points)
         except Exception:  # the top of a stream's task: no message ends it
-            self._count(Refusal.CONSUMER_ERROR, 1)
+            self._refused(points)
             if batch.received_at_ms - self._logged_at_ms >= _LOG_EVERY_MS:
                 self._logged_at_ms = batch.received_at_ms
                 log.exception("consumer failed", sender=str(batch.sender))
+        else:
+            self._passed.accepted(points)
+
+    def _refused(self, points: int) -> None:
+        self._count(Refusal.CONSUMER_ERROR, 1)
+        self._passed.refused(points)
 
 
 async def _discard(context: Context) -> None:

@@ -191,7 +191,8 @@ def test_gauges_that_come_and_go() -> None:
 def test_build_info() -> None:
     """The page tells the version and the process's own figures."""
     page = SelfMetrics().page().decode()
-    assert 'tallyd_build_info{version="' in page
+    info = next(line for line in page.splitlines() if line.startswith("tallyd_build_info{"))
+    assert all(f'{label}="' in info for label in ("version", "python", "numpy", "grpc"))
     assert "process_resident_memory_bytes" in page
 
 

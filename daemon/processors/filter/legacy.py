@@ -46,7 +46,10 @@ class Matcher:
 class LegacyPass:
     """Applies `include` and `exclude` to batches; each side may look at resources, at metric names or at both."""
 
-    def __init__(self, include: Matcher | None, exclude: Matcher | None) -> None:
+    def __init__(
+        self, include: Matcher | None, exclude: Matcher | None, count: Callable[[str, int], None]
+    ) -> None:
+        self._count = count
         self._include = include
         self._exclude = exclude
         self._looks_at_names = any(side and side.name for side in (include, exclude))
@@ -59,6 +62,8 @@ class LegacyPass:
             if item.scope_metrics:
                 kept.append(item)
         batch.resource_metrics = kept
+        if dropped:
+            self._count("include, exclude", dropped)
         return dropped
 
     def judge(
