@@ -6,7 +6,7 @@ ARGS ?=
 COMPILE := $(BIN)/pip-compile --quiet --no-strip-extras --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-trusted-host --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format demo bench lock clean
+.PHONY: help install tools run test lint format demo bench chaos fuzz lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -21,6 +21,9 @@ help: ## this list
 	@touch $@
 
 install: .venv/.installed ## make .venv with everything, from the lock file
+
+tools: install ## build helm and kustomize into your cache folder, for the tests of the manifests (needs Go)
+	@$(BIN)/python -m tests.support.go_tools
 
 run: install ## start tallyd with its built-in configuration (ARGS="--config FILE" for yours)
 	@$(BIN)/tallyd run $(ARGS)
@@ -44,10 +47,16 @@ demo: install ## recorded sidecars, one caller, then three, then a burst, and wh
 bench: install ## figures of speed and memory (tests/bench)
 	$(BIN)/python -m pytest -m bench -s -p no:randomly $(ARGS)
 
+chaos: install ## half an hour of everything that can go wrong, and a report (ARGS="--senders 200 --duration 120")
+	@$(BIN)/python -m tests.chaos $(ARGS)
+
+fuzz: install ## a minute of hostile input for every parser (ARGS="--seconds 5 promql"); quicker to find with atheris
+	@$(BIN)/python -m tests.fuzz $(ARGS)
+
 lock: install ## write the lock files anew from pyproject.toml
 	$(COMPILE) --output-file requirements.lock pyproject.toml
 	$(COMPILE) --extra dev --output-file requirements-dev.lock pyproject.toml
 	$(COMPILE) --only-build-deps --all-build-deps --output-file requirements-build.lock pyproject.toml
 
 clean: ## remove what was made
-	rm -rf .venv build dist *.egg-info .coverage .hypothesis .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .findings build dist *.egg-info .coverage .hypothesis .mypy_cache .ruff_cache .pytest_cache

@@ -11,13 +11,22 @@ from typing import TypeVar
 
 import structlog
 
+from daemon import memory_guard
 from daemon.clock import Clock, Sleep, system_clock
 from daemon.components.administration import administer
 from daemon.components.doctor import diagnose
 from daemon.components.exporters import build_exporter, build_push
-from daemon.components.extensions import become_ready, build_extension, settling_ms
+from daemon.components.extensions import (
+    become_ready,
+    build_extension,
+    build_metrics_page,
+    settling_ms,
+)
+from daemon.components.memory import build_guard
 from daemon.components.part import Part, Runtime
 from daemon.components.receivers import build_receiver
+from daemon.components.scraping import Scraping
+from daemon.components.security import Security
 from daemon.config.changes import restart_needed
 from daemon.config.load import LoadedConfig
 from daemon.config.prometheus_exporter import PrometheusExporterConfig
@@ -32,7 +41,7 @@ from daemon.scaler.service import KedaScaler
 from daemon.snapshot.extension import Snapshot
 from daemon.telemetry import SelfMetrics, set_log_level, supervise
 from daemon.web.doctor import Finding
-from daemon.web.metrics import MetricsPage
+from daemon.web.targets import TargetState
 from query.scaling import Engine
 from query.store.store import COUNTERS, Store, StoreSettings
 from receivers.consumer import Consumer
@@ -81,6 +90,8 @@ class App:
         self.store = _build_store(windows_config, self.metrics, clock)
         self.engine = Engine(self.store, lookback_ms=windows_config.retention)
         self.windows = self._build_windows(windows_config)
+        self._guard = build_guard(windows_config, self.store, self.metrics)
+        self._security = Security(config, self.metrics, clock)
         self.reloading = Reloading(read, self._take_over, self.metrics, clock)
         self._runtime = Runtime(
             config=config,
@@ -88,21 +99,23 @@ class App:
             clock=clock,
             sleep=sleep,
             metrics=self.metrics,
+            security=self._security,
             store=self.store,
             engine=self.engine,
             windows=self.windows,
             held=lambda: self._scaler.answers.held() if self._scaler is not None else {},
             loaded=lambda loaded: become_ready(self._extensions.values(), loaded),
+            targets=self.targets,
             diagnose=self._diagnose,
             administration=administer(self.reloading) if read is not None else None,
             missing=self._missing,
-            details=self.reloading.details,
+            details=lambda: {**self.reloading.details(), **self._guard.details()},
             serving=Serving(is_serving=False),
         )
         self._scaler: KedaScaler | None = None
         self._extensions: dict[str, Part] = {}
         self._receivers: dict[str, Part] = {}
-        self._timer: asyncio.Task[None] | None = None
+        self._timers: list[asyncio.Task[None]] = []
         self._lacks = ["listening"]
         """What keeps it from being ready."""
         self._task_failures = self.metrics.counters(
@@ -113,7 +126,9 @@ class App:
         self._exporters = {name: build_exporter(self._runtime, name) for name in _sent_to(config)}
         self._settings = ProcessorSettings(metrics=self.metrics)
         consumers = build_pipelines(config, self._exporters, self._settings)
-        self._outlets = {name: Outlet(consumer) for name, consumer in consumers.items()}
+        self._admit = self._guard.admit if self._guard.is_on else None
+        self._outlets = {name: Outlet(one, self._admit) for name, one in consumers.items()}
+        self._scraping = Scraping(self._runtime, self._outlets)
 
     async def start(self) -> None:
         """Listen on every port that the configuration names.
@@ -129,12 +144,14 @@ class App:
             await self._start_all(self._senders_out())
             self._receivers = dict(self._build_receivers())
             await self._start_all(self._receivers)
+            await self._scraping.take_over(self._scraping.read())
         except BaseException:
             await self.stop()
             raise
-        self._timer = asyncio.create_task(
-            supervise("tick", self._tick, count=self._task_failures, sleep=self._sleep)
-        )
+        self._timers = [
+            asyncio.create_task(supervise(name, task, count=self._task_failures, sleep=self._sleep))
+            for name, task in (("tick", self._tick), ("guard", self._watch_memory))
+        ]
         self._lacks = []
         self._runtime.serving.become(is_serving=True)
         if self._scaler is not None and settling_ms(self._runtime, self._scaler):
@@ -148,14 +165,19 @@ class App:
         self._runtime.serving.become(is_serving=False)
         if self._scaler is not None:
             self._scaler.drain()  # KEDA's streams end with OK at once, its calls are answered to the last (keda.md 1.9)
-        timer, self._timer = self._timer, None
-        if timer is not None:
+        timers, self._timers = self._timers, []
+        for timer in timers:
             timer.cancel()
+        await self._scraping.stop()
         for parts in (self._receivers, self._senders_out(), self._extensions):
             await asyncio.gather(*(part.stop() for part in parts.values()))
 
+    def targets(self) -> Iterable[TargetState]:
+        """Return what is scraped, and how that went last."""
+        return self._scraping.states()
+
     async def _take_over(self, loaded: LoadedConfig) -> list[str]:
-        """Put another checked configuration in force: processors, pipelines, exporters that send, named queries, log level.
+        """Put another checked configuration in force: processors, pipelines, exporters that send, targets, queries, log level.
 
         Ports, connections and windows stay. Returns the settings that need a restart; raises OSError if an exporter cannot
         start, and then the old configuration stays.
@@ -165,14 +187,21 @@ class App:
         try:
             exporters = {name: self._exporter(name, before) for name in _sent_to(config)}
             consumers = build_pipelines(config, exporters, self._settings)
+            scrapes = self._scraping.read()
             await self._start_new(exporters)
         except BaseException:
             self._runtime.config = before
+            self._security.keep_exporters(self._exporters)
             raise
         gone = [one for name, one in self._exporters.items() if exporters.get(name) is not one]
         self._exporters = exporters
+        self._security.keep_exporters(exporters)
+        await self._scraping.leave(scrapes)
+        new = scrapes.keys() - self._outlets.keys()
+        self._outlets |= {name: Outlet(admit=self._admit) for name in new}
         for name, outlet in self._outlets.items():
             outlet.consumer = consumers.get(name)
+        await self._scraping.take_over(scrapes)
         if self._scaler is not None:
             self._scaler.reload(config.named_queries)
         if config.service.telemetry.logs.level != before.service.telemetry.logs.level:
@@ -235,12 +264,13 @@ class App:
         config = self._runtime.config
         parts: dict[str, Part] = {}
         for name in config.service.extensions:
-            extension = config.extensions[name]
-            parts[name] = build_extension(self._runtime, extension, self._outlets)
+            part = build_extension(self._runtime, name, self._outlets)
+            if part is not None:
+                parts[name] = part
         self._scaler = _only(parts, KedaScaler)
-        endpoint = config.service.telemetry.metrics.endpoint
-        if endpoint is not None:
-            parts["telemetry"] = MetricsPage(endpoint, self.metrics)
+        page = build_metrics_page(self._runtime)
+        if page is not None:
+            parts["telemetry"] = page
         for index, push in enumerate(config.service.telemetry.metrics.push):
             name = f"telemetry/{index}"
             parts[name] = build_push(self._runtime, name, push)
@@ -265,6 +295,11 @@ class App:
     def _missing(self) -> list[str]:
         return self._lacks
 
+    async def _watch_memory(self) -> None:
+        while self._guard.is_on:
+            self._guard.look()
+            await self._sleep(memory_guard.EVERY_S)
+
     async def _tick(self) -> None:
         before_ms = self._clock()
         while True:
@@ -276,6 +311,7 @@ class App:
                 self.store.excuse(now_ms)
             before_ms = now_ms
             self.store.advance(now_ms)
+            self._security.refresh()
 
 
 def _build_store(config: WindowsConfig, metrics: SelfMetrics, clock: Clock) -> Store:

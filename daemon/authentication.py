@@ -42,6 +42,19 @@ class Authenticator(Protocol):
         """Return why the request is not served, or None if it is; header names are in lower case."""
 
 
+def build_authenticator(
+    component_id: str, config: BearerTokenAuthConfig | BasicAuthConfig
+) -> Authenticator:
+    """Return the extension `component_id`.
+
+    Raises:
+        AuthenticationError: its file cannot be read, or holds nobody.
+    """
+    if isinstance(config, BearerTokenAuthConfig):
+        return BearerTokens(config, component_id)
+    return BasicUsers(config, component_id)
+
+
 class BearerTokens:
     """Serves whoever shows one of the tokens."""
 
@@ -90,6 +103,7 @@ class BasicUsers:
         self._inline = config.htpasswd.inline or ""
         self._file = None if config.htpasswd.file is None else _File(config.htpasswd.file, where)
         self._verified: OrderedDict[bytes, None] = OrderedDict()
+        self._turn = asyncio.Lock()
         try:
             self._users = self._read()
         except ValueError as error:
@@ -107,8 +121,10 @@ class BasicUsers:
             self._verified.move_to_end(digest)
             return None
         users = self._users
-        # bcrypt lets go of the interpreter while it computes.
-        if not await asyncio.to_thread(_is_right, users, *pair):
+        # bcrypt lets go of the interpreter while it computes; one at a time, or guesses would take every core.
+        async with self._turn:
+            is_right = await asyncio.to_thread(_is_right, users, *pair)
+        if not is_right:
             return "no such user, or not the password"
         if users is self._users:  # and was not changed meanwhile
             self._verified[digest] = None
@@ -142,7 +158,8 @@ class _File:
         try:
             self.text = Path(path).read_text()
         except (OSError, UnicodeDecodeError) as error:
-            raise AuthenticationError(f"{where}: cannot read {path}: {error}") from error
+            why = getattr(error, "strerror", None) or error
+            raise AuthenticationError(f"{where}: cannot read {path}: {why}") from error
 
     def changed(self) -> bool:
         """Return whether `text` is another than before; a file that is gone or unreadable changes nothing."""

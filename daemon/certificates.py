@@ -25,7 +25,8 @@ class CertificateError(OSError):
 class Certificates:
     """One port's certificate, its key, and who may be a client; `refresh` is called about once a second.
 
-    What was good stays in force while the files are not: half of a rotation costs no connection.
+    What was good stays in force while the files are not: half of a rotation costs no connection. `problem` says what is
+    wrong with them meanwhile.
     """
 
     def __init__(self, config: ServerTlsConfig, where: str) -> None:
@@ -37,18 +38,18 @@ class Certificates:
         self._config = config
         self._where = where
         self._looked_at_ms = 0
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._context.minimum_version = _VERSIONS[config.min_version]
-        if config.cipher_suites:
-            names = [OPENSSL_NAMES[suite] for suite in config.cipher_suites]
-            self._context.set_ciphers(":".join(names))
+        self.problem: str | None = None
         self._stamp = self._now()
         self._failed: _Stamp | None = None
-        self._pems = self._read()
+        self._context, self._pems = self._read()
+        self._in_force = self._context
+        # Asked at each handshake, whether or not the client names a server: a context cannot forget an authority, so
+        # what is read again is another one.
+        self._context.sni_callback = self._choose
 
     @property
     def context(self) -> ssl.SSLContext:
-        """For HTTP: always the same, with what is in force; new handshakes use what it holds by then."""
+        """For HTTP: always the same; each handshake uses what is in force by then."""
         return self._context
 
     @property
@@ -83,37 +84,41 @@ class Certificates:
             return
         self._looked_at_ms = now_ms
         stamp = self._now()
+        if stamp == self._stamp:
+            self._failed = self.problem = None
         if stamp in (self._stamp, self._failed):
             return
         try:
-            self._pems = self._read()
+            self._in_force, self._pems = self._read()
         except CertificateError as error:
-            self._failed = stamp
+            self._failed, self.problem = stamp, str(error)
             count("failure", 1)
             log.warning("certificate cannot be read, the old one stays", error=str(error))
             return
-        self._stamp, self._failed = stamp, None
+        self._stamp, self._failed, self.problem = stamp, None, None
         count("success", 1)
         log.info("certificate read again", at=self._where)
 
-    def _read(self) -> tuple[bytes, bytes, bytes | None]:
-        """Load the files into the context and return key, certificate and client authorities."""
-        config = self._config
-        trial = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)  # the one in force sees good files only
+    def _choose(self, connection: ssl.SSLObject, _name: str | None, _context: object) -> None:
+        connection.context = self._in_force
+
+    def _read(self) -> tuple[ssl.SSLContext, tuple[bytes, bytes, bytes | None]]:
+        """Return a context that holds the files, and key, certificate and client authorities."""
+        config, context = self._config, _build_context(self._config)
         try:
-            for context in (trial, self._context):
-                context.load_cert_chain(config.cert_file, config.key_file, password=_no_password)
-                if config.client_ca_file is not None:
-                    context.load_verify_locations(config.client_ca_file)
-                    context.verify_mode = ssl.CERT_REQUIRED
+            context.load_cert_chain(config.cert_file, config.key_file, password=_no_password)
+            if config.client_ca_file is not None:
+                context.load_verify_locations(config.client_ca_file)
+                context.verify_mode = ssl.CERT_REQUIRED
             key, certificate = Path(config.key_file), Path(config.cert_file)
             client_ca = config.client_ca_file
             authorities = None if client_ca is None else Path(client_ca).read_bytes()
-            return key.read_bytes(), certificate.read_bytes(), authorities
+            pems = (key.read_bytes(), certificate.read_bytes(), authorities)
         except OSError as error:  # SSLError is one
             files = ", ".join(f"{name} {path}" for name, path in self._files())
             why = error.strerror if isinstance(error, FileNotFoundError) else str(error)
             raise CertificateError(f"{self._where}: cannot use {files}: {why}") from error
+        return context, pems
 
     def _files(self) -> Iterator[tuple[str, str]]:
         for name in ("cert_file", "key_file", "client_ca_file"):
@@ -132,6 +137,18 @@ class Certificates:
             else:
                 stamps.append((found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size))
         return tuple(stamps)
+
+
+def _build_context(config: ServerTlsConfig) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = _VERSIONS[config.min_version]
+    if config.cipher_suites:
+        context.set_ciphers(":".join(OPENSSL_NAMES[suite] for suite in config.cipher_suites))
+    if config.client_ca_file is not None:
+        # A resumed session would not be asked for its certificate again, whoever may be a client by then.
+        context.options |= ssl.OP_NO_TICKET
+        context.num_tickets = 0
+    return context
 
 
 def _no_password() -> str:

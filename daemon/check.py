@@ -6,11 +6,16 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from daemon.authentication import AuthenticationError, build_authenticator
+from daemon.certificates import CertificateError, Certificates
 from daemon.config.errors import ConfigError
 from daemon.config.keda_scaler import KedaScalerConfig
 from daemon.config.load import LoadedConfig, load_config
-from daemon.config.schema import ComponentConfig, ProcessorConfig
+from daemon.config.ports import component_ports
+from daemon.config.prometheus_receiver import PrometheusReceiverConfig
+from daemon.config.schema import AuthenticatorConfig, ComponentConfig, ProcessorConfig
 from daemon.config.sending import ClientTlsConfig
+from daemon.config.service import MetricsConfig
 from daemon.config.windows import WindowsConfig
 from daemon.pipeline import judge_processor
 from daemon.scaler.decision import window_problem
@@ -27,17 +32,23 @@ def load_checked(source: Path | str | None, environ: Mapping[str, str]) -> Loade
 
 
 def _judge(
-    component_id: str, config: ComponentConfig, windows: WindowsConfig | None
+    component_id: str, config: ComponentConfig | MetricsConfig, windows: WindowsConfig | None
 ) -> Sequence[ConfigError]:
-    """Return mistakes in processors, named queries, whose windows must fit the retention, and certificates."""
+    """Return mistakes in processors, named queries, whose windows must fit the retention, certificates and users."""
     if isinstance(config, ProcessorConfig):
         return judge_processor(component_id, config)
     if isinstance(config, KedaScalerConfig):
         retention_ms = windows.retention if windows else 0
         fits = partial(window_problem, retention_ms=retention_ms)
-        return named_query_errors(config.queries, fits)
+        return [*named_query_errors(config.queries, fits), *_port_errors(component_id, config)]
+    if isinstance(config, AuthenticatorConfig):
+        return _authenticator_errors(component_id, config)
+    if isinstance(config, PrometheusReceiverConfig):
+        return _scrape_errors(config)
     tls = getattr(config, "tls", None)
-    return _tls_errors(tls) if isinstance(tls, ClientTlsConfig) else ()
+    if isinstance(tls, ClientTlsConfig):
+        return _tls_errors(tls)
+    return _port_errors(component_id, config)
 
 
 def _tls_errors(tls: ClientTlsConfig) -> Sequence[ConfigError]:
@@ -46,3 +57,36 @@ def _tls_errors(tls: ClientTlsConfig) -> Sequence[ConfigError]:
     from daemon.exporters.client_tls import judge_tls  # noqa: PLC0415  few send over TLS
 
     return [ConfigError(("tls", *error.path), error.expected) for error in judge_tls(tls)]
+
+
+def _scrape_errors(config: PrometheusReceiverConfig) -> Sequence[ConfigError]:
+    """Return which certificates of jobs cannot be used."""
+    path = ("config", "scrape_configs")
+    return [
+        ConfigError((*path, at, "tls_config", *error.path[1:]), error.expected)
+        for at, job in enumerate(config.config.scrape_configs)
+        for error in _tls_errors(job.tls_config.as_client())
+    ]
+
+
+def _port_errors(
+    component_id: str, config: ComponentConfig | MetricsConfig
+) -> Sequence[ConfigError]:
+    """Return what is wrong with the certificates of what listens."""
+    errors = []
+    for port in component_ports((component_id,), config):
+        if port.tls is not None:
+            try:
+                Certificates(port.tls, "")
+            except CertificateError as error:
+                text = str(error).removeprefix(": ")
+                errors.append(ConfigError((*port.path[1:], "tls"), text))
+    return errors
+
+
+def _authenticator_errors(component_id: str, config: AuthenticatorConfig) -> Sequence[ConfigError]:
+    try:
+        build_authenticator(component_id, config)
+    except AuthenticationError as error:
+        return [ConfigError((), str(error).removeprefix(f"{component_id}: "))]
+    return ()

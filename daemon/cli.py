@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from daemon.config.errors import InvalidConfigurationError
 from daemon.explain.help import ABOUT, EPILOG
+from daemon.web.access import add_access_arguments
 
 if TYPE_CHECKING:
     from daemon.config.load import LoadedConfig
@@ -42,6 +44,7 @@ examples:
   tallyd query 'sum(rate(runtime_service_invocation_req_recv_total[1m]))'
                                       ask the one that runs
   tallyd doctor                       what is wrong with it, and what to do
+  tallyd policy | kubectl apply -f -  let Kubernetes refuse triggers that tallyd would refuse
 
 Without --config: receivers on 55678 (OpenCensus), 4317 and 4319 (OTLP over gRPC and
 HTTP), KEDA scaler on 4318, HTTP API on 9090, health on 13133, self-metrics on 8888.
@@ -73,7 +76,12 @@ _DOCTOR = """\
 Ask a running tallyd what is wrong and what to do: no sender yet, a filter that drops
 everything, a query that matches nothing and the names like it, a window shorter than two
 reports, clocks that are off, two senders with one identity, limits that were reached, a
-reload that failed. Exit code 1 if answers are missing or wrong.
+reload that failed, certificates that expire. Exit code 1 if answers are missing or wrong.
+"""
+_POLICY = """\
+Print an admission policy (ValidatingAdmissionPolicy, Kubernetes 1.30 and newer): triggers of
+ScaledObjects and ScaledJobs that tallyd would refuse are refused when they are applied, and
+metadata keys that it does not know are warned of. It is made from the grammar that tallyd reads by.
 """
 
 
@@ -160,6 +168,11 @@ def _parser() -> argparse.ArgumentParser:
         "--url", metavar="URL", default=DEFAULT_URL, help=f"whom to ask (default: {DEFAULT_URL})"
     )
     doctor.add_argument("--json", action="store_true", help="a list of {severity, what, do}")
+    add_access_arguments(doctor)
+    policy = _add_command(
+        commands, "policy", "print an admission policy", _POLICY, _policy, configured=False
+    )
+    _add_policy_arguments(policy)
     return parser
 
 
@@ -221,6 +234,7 @@ def _add_explain_arguments(parser: argparse.ArgumentParser) -> None:
         type=_endpoint,
         help="ask the scaler of a tallyd that runs, such as localhost:4318; it has its own configuration",
     )
+    add_access_arguments(parser)
 
 
 def _add_demo_arguments(parser: argparse.ArgumentParser) -> None:
@@ -253,6 +267,22 @@ def _endpoint(text: str) -> str:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def _add_policy_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--service",
+        metavar="NAME",
+        type=_service,
+        default="keda-otel-scaler",
+        help="the Service that triggers point to (default: keda-otel-scaler)",
+    )
+
+
+def _service(text: str) -> str:
+    if not re.fullmatch("[a-z]([a-z0-9-]{0,61}[a-z0-9])?", text):
+        raise argparse.ArgumentTypeError(f"expected the name of a Service, got {text!r}")
+    return text
+
+
 def _add_query_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("expr", metavar="EXPR", help="PromQL")
@@ -260,6 +290,7 @@ def _add_query_arguments(parser: argparse.ArgumentParser) -> None:
     add("--at", metavar="TIME", help="evaluation time (default: now)")
     add("--range", metavar="FROM,TO,STEP", help="ask for many times; shown as charts")
     add("--json", action="store_true", help="the answer as the server gave it")
+    add_access_arguments(parser)
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -269,6 +300,9 @@ def _run(args: argparse.Namespace) -> int:
 
     leave_out_unused()
     loaded = load(args)
+    from daemon.config.ports import grpc_environment  # noqa: PLC0415
+
+    os.environ.update(grpc_environment(loaded.config))
     import asyncio  # noqa: PLC0415
 
     from daemon.process import run  # noqa: PLC0415
@@ -318,6 +352,13 @@ def _doctor(args: argparse.Namespace) -> int:
     from daemon.doctor_command import run_doctor  # noqa: PLC0415
 
     return run_doctor(args)
+
+
+def _policy(args: argparse.Namespace) -> int:
+    from daemon.scaler.policy import policy_yaml  # noqa: PLC0415
+
+    sys.stdout.write(policy_yaml(args.service))
+    return OK
 
 
 def _summary(path: Path | None, loaded: LoadedConfig) -> str:

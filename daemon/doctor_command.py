@@ -8,6 +8,7 @@ import sys
 import textwrap
 from collections.abc import Mapping, Sequence
 
+from daemon.web.access import AccessError, read_access
 from daemon.web.client import AskError, fetch
 from daemon.web.doctor import Severity
 
@@ -21,12 +22,12 @@ _PLAIN_MARKS = {Severity.ERROR.value: "E", Severity.WARNING.value: "W", Severity
 def run_doctor(args: argparse.Namespace) -> int:
     """Run the command and return its exit code: 1 if something is wrong, or nobody answers."""
     try:
-        findings = fetch(args.url, ENDPOINT, {})["data"]
+        findings = fetch(args.url, ENDPOINT, {}, read_access(args))["data"]
         wrong = any(one["severity"] == Severity.ERROR for one in findings)
         text = json.dumps(findings, indent=2, ensure_ascii=False) + "\n"
         if not args.json:
             text = format_findings(findings, args.url, _marks())
-    except AskError as error:
+    except (AccessError, AskError) as error:
         sys.stderr.write(f"tallyd doctor: {error}\n")
         return FAILED
     except (KeyError, TypeError):

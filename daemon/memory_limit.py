@@ -5,7 +5,6 @@ Every reader takes the root of the file system, and returns None where the machi
 
 from __future__ import annotations
 
-import ctypes
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,13 +45,6 @@ def resident_bytes(root: Path = ROOT) -> int | None:
     if len(words) < 2 or not words[1].isdecimal():
         return None
     return int(words[1]) * os.sysconf("SC_PAGESIZE")
-
-
-def give_back_memory() -> None:
-    """Return what was freed to the machine, where the C library can; some milliseconds for each 100 MB."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
 
 
 def _limit_files(root: Path) -> Iterator[Path]:

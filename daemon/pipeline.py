@@ -7,7 +7,7 @@ batch without a wrapper or a copy.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from daemon.config.errors import ConfigError
@@ -70,8 +70,12 @@ def copy_batch(batch: Batch) -> Batch:
 class Outlet:
     """Where a receiver hands its batches to: a reload puts another pipeline behind it, and none drops them."""
 
-    def __init__(self, consumer: Consumer) -> None:
-        self.consumer: Consumer | None = consumer
+    def __init__(
+        self, consumer: Consumer | None = None, admit: Callable[[Batch], None] | None = None
+    ) -> None:
+        """Hand batches to `consumer` that `admit` lets pass; it raises RetryableError for others."""
+        self.consumer = consumer
+        self._admit = admit
 
     def consume(self, batch: Batch) -> None:
         """Hand `batch` on.
@@ -79,6 +83,8 @@ class Outlet:
         Raises:
             ConsumeError: it was not taken.
         """
+        if self._admit is not None:
+            self._admit(batch)
         if self.consumer is not None:
             self.consumer.consume(batch)
 

@@ -23,7 +23,9 @@ _NUMBER = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)"
 _PART = re.compile(rf"({_NUMBER})(ns|us|µs|μs|ms|[smhdwy])")
 _WHOLE = re.compile(rf"(?:{_NUMBER}(?:ns|us|µs|μs|ms|[smhdwy]))+")
 _BARE = re.compile(_NUMBER)
-_LONGEST_TEXT = 64
+DURATION_PATTERN = rf"(?:{_WHOLE.pattern}|{_BARE.pattern})"
+"""A duration or a number of seconds, as RE2 reads it too."""
+MAX_DURATION_LENGTH = 64
 MAX_DURATION_MS = (2**63 - 1) // 10**6
 """292 years: what Go's int64 nanoseconds hold."""
 
@@ -52,7 +54,7 @@ def parse_duration_ms(text: str, *, bare_seconds: bool = False) -> int:
     Raises:
         DurationError: The text is no duration, or one above 292 years.
     """
-    if len(text) > _LONGEST_TEXT:
+    if len(text) > MAX_DURATION_LENGTH:
         raise DurationError(f"expected a duration such as 1m30s, got {len(text)} characters")
     if _WHOLE.fullmatch(text):
         nanoseconds = sum(

@@ -55,6 +55,15 @@ class Token(NamedTuple):
         return f"'{self.text}'" if len(self.text) <= 40 else f"'{self.text[:40]}…'"
 
 
+class Spellings(NamedTuple):
+    """How the parts of a selector may be written in any form, as regular expressions that RE2 reads too."""
+
+    name: str
+    label: str
+    string: str
+    match_operator: str
+
+
 _BLANK = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)+")
 _BLANK_NO_COMMENT = re.compile(r"[ \t\r\n]+")
 _LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -83,6 +92,12 @@ _STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"' + r"|'(?:[^'\\\n]|\\.)*'" + r"|`[^`]
 _ESCAPE = re.compile(
     r"\\(?:(?P<plain>[abfnrtv\\'\"])|x(?P<hex>[0-9a-fA-F]{2})|(?P<octal>[0-7]{3})"
     r"|u(?P<u4>[0-9a-fA-F]{4})|U(?P<u8>[0-9a-fA-F]{8}))|\\"
+)
+SPELLINGS = Spellings(
+    name=_NAMES[NameForm.SLASHED].pattern,
+    label=_LABEL_RELAXED.pattern,
+    string=f"(?:{_STRING.pattern})",
+    match_operator=_MATCH_OPERATOR.pattern,
 )
 _PLAIN = dict(zip("abfnrtv\\'\"", "\a\b\f\n\r\t\v\\'\"", strict=True))
 

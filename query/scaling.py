@@ -192,16 +192,37 @@ class Engine:
         span_ms = self._lookback_ms if is_instant else question.window_ms
         start_ms = at_ms - min(span_ms, NEARBY_MS if is_instant else span_ms)
         selection = self._queryable.select(matchers, start_ms=start_ms, end_ms=at_ms)
+        if is_instant:
+            selection = without_early_ends(selection)
         if start_ms > at_ms - span_ms and not (len(selection.counts) and selection.counts.all()):
             # A live series may have an older sample; an ended one is stale.
             start_ms = at_ms - span_ms
             selection = self._queryable.select(matchers, start_ms=start_ms, end_ms=at_ms)
+            selection = without_early_ends(selection) if is_instant else selection
         selection = join_senders(selection)
         if is_instant:
             vector = last_one(selection, at_ms=at_ms, lookback_ms=span_ms)
         else:
             vector = over_time(question.over_time, selection, at_ms=at_ms, window_ms=span_ms)
         return _read_vector(selection, vector, start_ms=at_ms - span_ms, end_ms=at_ms)
+
+
+def without_early_ends(selection: Selection) -> Selection:
+    """Return a selection whose live senders' series end only where these have said so.
+
+    A scrape that failed marks all series of its target as stale, and nobody knows whether the target is gone before its
+    sender has ended: a value that is not known is no 0 (DESIGN 1.2). Rates ignore such markers too.
+    """
+    rows = np.flatnonzero(selection.counts)
+    last = selection.counts[rows] - 1
+    times_ms, index = selection.times_ms[rows, last], selection.sender_index[rows]
+    early = is_stale(selection.values[rows, last]) & selection.senders.live[index]
+    early &= times_ms > selection.senders.known_until_ms[index]
+    if not early.any():
+        return selection
+    counts = selection.counts.copy()
+    counts[rows[early]] -= 1
+    return replace(selection, counts=counts)
 
 
 def _read_vector(selection: Selection, vector: Vector, *, start_ms: int, end_ms: int) -> _Reading:

@@ -56,6 +56,8 @@ class Batch:
     received_at_ms: int
     resource_metrics: list[ResourceMetrics]
     context: RequestContext = NO_CONTEXT
+    times_are_ours: bool = False
+    """Times were read off this process's clock, not the sender's."""
 
     def point_count(self) -> int:
         """Return how many data points there are; what can be counted on the wire stays there."""
@@ -102,11 +104,17 @@ class Presence(Protocol):
     one sender may overlap.
     """
 
-    def opened(self, sender: Sender, at_ms: int) -> None:
-        """A stream of `sender` has begun."""
+    def opened(self, sender: Sender, at_ms: int, report_interval_ms: int | None = None) -> None:
+        """A stream of `sender` has begun; it reports so often, if the receiver knows, or as its protocol usually does."""
 
     def reported(self, sender: Sender, at_ms: int) -> None:
         """A report of `sender` has arrived; its batch, with the same `received_at_ms`, follows."""
+
+    def sampled(self, sender: Sender, at_ms: int) -> None:
+        """The values of `sender` were read between two of its reports; the batch follows, as after `reported`."""
+
+    def heard(self, sender: Sender, at_ms: int) -> None:
+        """A report of `sender` has arrived and is left out: newer values were `sampled`."""
 
     def closed(self, sender: Sender, at_ms: int) -> None:
         """A stream of `sender` has ended."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+import tarfile
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +19,12 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 DOCKER = ROOT / "docker"
+MOST_IMAGE_MB = 130.0
+"""What a node pulls, packed as registries keep it."""
+BASE_PACKED_MB = 48.0
+"""python:3.11-slim-bookworm, packed: about 45 MB on either architecture, and room for its updates."""
+MOST_UNPACKED_MB = 145.0
+"""What we add to the unpacked base, which has about 125 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +144,34 @@ def test_the_install_steps_work_in_a_clean_folder(tmp_path: Path) -> None:
     )
     assert "three-callers" in listed.stdout
     assert not (tmp_path / "tallyd" / "bin" / "pip").exists()
+    assert _left_over(tmp_path / "tallyd") == []
+    unpacked, packed = _sizes(tmp_path / "tallyd")
+    assert unpacked <= MOST_UNPACKED_MB
+    assert BASE_PACKED_MB + packed <= MOST_IMAGE_MB
+
+
+def _left_over(folder: Path) -> list[str]:
+    """Return what an image has no use for."""
+    pattern = re.compile(r"(/tests|/__pycache__|\.pyi|\.h|\.pyx)$")
+    return [str(path) for path in folder.rglob("*") if pattern.search(str(path))]
+
+
+def _sizes(folder: Path) -> tuple[float, float]:
+    """Return the megabytes of the files of a folder, and of its layer as a registry keeps it."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as archive:
+        archive.add(folder, "tallyd")
+    unpacked = sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
+    return unpacked / 1e6, buffer.tell() / 1e6
+
+
+def test_the_image_is_built_for_both_architectures() -> None:
+    """bake.hcl builds this Dockerfile for amd64 and arm64, in the package's version."""
+    text = (DOCKER / "bake.hcl").read_text()
+    assert 'platforms = ["linux/amd64", "linux/arm64"]' in text
+    assert re.search(r'dockerfile = "docker/Dockerfile"', text)
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert re.search(rf'variable "TAG" {{\s+default = "{version}"', text)
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -150,6 +187,8 @@ def test_compose_hardens_both_containers() -> None:
     """Read-only root, no capabilities, no new privileges; the player waits for a healthy tallyd."""
     services = yaml.safe_load((DOCKER / "compose.yaml").read_text())["services"]
     assert set(services) == {"tallyd", "sidecars"}
+    assert "snapshot:/var/lib/tallyd" in services["tallyd"]["volumes"]
+    assert (DOCKER / "kubernetes" / "config.yaml").exists()
     for service in services.values():
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]

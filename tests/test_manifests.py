@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,16 @@ import yaml
 from daemon.check import load_checked
 from daemon.config.load import load_config
 from daemon.scaler.metadata import parse_metadata
+from tests.support.go_tools import tool
 
 FOLDER = Path(__file__).parent.parent / "docker" / "kubernetes"
-NOT_KUBERNETES_OWN = {"ScaledObject", "ServiceMonitor", "Kustomization", "Component"}
+NOT_KUBERNETES_OWN = {
+    "ScaledObject",
+    "ServiceMonitor",
+    "PrometheusRule",
+    "Kustomization",
+    "Component",
+}
 """Kinds whose schemas Kubernetes does not carry."""
 
 
@@ -100,6 +109,29 @@ def test_every_port_of_a_service_leads_to_one_that_listens() -> None:
     endpoints = [getattr(one, "endpoint", None) for one in config.extensions.values()]
     listening = {int(one.rpartition(":")[2]) for one in endpoints if one}
     assert listening <= set(ports.values())
+
+
+def test_kustomize_builds_it_with_every_component(tmp_path: Path) -> None:
+    """The base with all of its components, as kustomize renders it, is what Kubernetes takes."""
+    components = sorted((FOLDER / "components").iterdir())
+    overlay = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": [os.path.relpath(FOLDER, tmp_path)],
+        "components": [os.path.relpath(one, tmp_path) for one in components],
+    }
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
+    command = [tool("kustomize"), "build", str(tmp_path)]
+    built = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    rendered = list(yaml.safe_load_all(built))
+    for one in rendered:
+        if one["kind"] not in NOT_KUBERNETES_OWN:
+            kubernetes_validate.validate(one, kubernetes_validate.latest_version(), strict=True)
+    kinds = {one["kind"] for one in rendered}
+    assert kinds >= {"PersistentVolumeClaim", "ServiceMonitor", "PrometheusRule"}
+    (deployment,) = [one for one in rendered if one["kind"] == "Deployment"]
+    (_, snapshot) = deployment["spec"]["template"]["spec"]["volumes"]
+    assert snapshot == {"name": "snapshot", "persistentVolumeClaim": {"claimName": "tallyd"}}
 
 
 @pytest.mark.parametrize("kind", ["external", "external-push", "kedify-otel"])

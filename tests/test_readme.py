@@ -11,8 +11,10 @@ import yaml
 
 from daemon.check import load_checked
 from daemon.cli import main
+from daemon.config.load import load_config
 from daemon.config.opencensus import OpenCensusConfig
 from daemon.config.otlp import BOTH_PROTOCOLS
+from daemon.config.ports import ports_of
 from daemon.config.schema import COMPONENTS, Config
 from daemon.scaler.keys import KEYS
 from daemon.scaler.metadata import parse_metadata
@@ -52,6 +54,40 @@ def test_the_configuration_block_is_a_whole_file() -> None:
     loaded = load_checked(fragment, {})
     assert loaded.warnings == ()
     assert loaded.config.service.pipelines["metrics"].processors == ("filter/dapr",)
+
+
+def test_the_locked_configuration_is_understood() -> None:
+    """The block of locks is a configuration; every port in it that has a lock names files below the mounts."""
+    (text,) = [block for block in blocks("yaml") if "bearertokenauth:\n" in block]
+    config = load_config(text, {}).config
+    locked = [port for port in ports_of(config) if port.tls is not None]
+    assert [port.name for port in locked] == [
+        "receivers.otlp.protocols.grpc",
+        "extensions.keda_scaler",
+        "extensions.http_api",
+    ]
+    (mounting,) = [block for block in blocks("yaml") if "volumeMounts" in block]
+    (mount,) = yaml.safe_load(mounting)["spec"]["containers"][0]["volumeMounts"]
+    assert {str(Path(port.tls.cert_file).parent) for port in locked if port.tls} == {
+        mount["mountPath"]
+    }
+
+
+def test_the_scraping_configuration_is_understood() -> None:
+    """The block that scrapes is a configuration, and not even odd."""
+    (text,) = [block for block in blocks("yaml") if "scrape_configs:\n" in block]
+    loaded = load_checked(text, {})
+    assert loaded.warnings == ()
+    assert set(loaded.config.receivers) == {"opencensus", "prometheus"}
+
+
+def test_what_keda_is_given() -> None:
+    """The parameters of the TriggerAuthentication are keys that tallyd knows to be KEDA's own."""
+    (text,) = [block for block in blocks("yaml") if "kind: TriggerAuthentication" in block]
+    given = {one["parameter"] for one in yaml.safe_load(text)["spec"]["secretTargetRef"]}
+    metadata = {"metricQuery": "m", "targetValue": "1", **dict.fromkeys(given, "x")}
+    assert given == {"caCert", "tlsClientCert", "tlsClientKey"}
+    assert parse_metadata(metadata, {}).unknown_keys == ()
 
 
 def test_the_scaled_object_is_understood() -> None:

@@ -16,6 +16,9 @@ MAX_NAMED: Final = 5
 """Of a kind; the others are a number."""
 FILTERED: Final = "otelcol_processor_filter_datapoints_filtered"
 
+DAY_S: Final = 86_400
+EXPIRES_SOON_DAYS: Final = 7
+
 Check = Callable[[Runtime, Answers | None], Iterator[Finding]]
 
 
@@ -52,6 +55,17 @@ def _check_senders(runtime: Runtime, _answers: Answers | None) -> Iterator[Findi
         "look at the sidecars' annotation dapr.io/metrics-push-endpoint (otelcol:55678 in the same namespace), at the "
         "endpoints of the Service otelcol, at the network policy; a sidecar's first report comes 22 s after its start",
     )
+
+
+def _check_targets(runtime: Runtime, _answers: Answers | None) -> Iterator[Finding]:
+    for one in runtime.targets():
+        if one.health == "down":
+            yield Finding(
+                Severity.ERROR,
+                f"the target {one.name} of the job {one.job} is down: {one.problem}",
+                "look whether it runs, at the address below static_configs of receivers."
+                f"{one.receiver}, and at the network policy",
+            )
 
 
 def _check_filters(runtime: Runtime, _answers: Answers | None) -> Iterator[Finding]:
@@ -155,6 +169,34 @@ def _check_limits(runtime: Runtime, _answers: Answers | None) -> Iterator[Findin
             )
 
 
+def _check_memory(runtime: Runtime, _answers: Answers | None) -> Iterator[Finding]:
+    short = runtime.details().get("memory")
+    if short is not None:
+        yield Finding(
+            Severity.ERROR,
+            f"memory is short: {short}",
+            "filter what nobody scales by (the sender with most refused series first), or raise the container's limit",
+        )
+
+
+def _check_certificates(runtime: Runtime, _answers: Answers | None) -> Iterator[Finding]:
+    renew = "renew it: the files are read again by themselves when they change"
+    now_s = runtime.clock() / 1000
+    for name, certificates in runtime.security.certificates.items():
+        if certificates.problem is not None:
+            yield Finding(
+                Severity.WARNING,
+                f"a certificate has changed and cannot be read, the old one stays: {certificates.problem}",
+                "put certificate and key there that belong together, or look at who may read them",
+            )
+        left_days = (certificates.not_after_s - now_s) / DAY_S
+        if left_days <= 0:
+            yield Finding(Severity.ERROR, f"the certificate of {name} has expired", renew)
+        elif left_days <= EXPIRES_SOON_DAYS:
+            what = f"the certificate of {name} expires in {left_days:.1f} days"
+            yield Finding(Severity.WARNING, what, renew)
+
+
 def _listed(names: Sequence[str]) -> str:
     more = len(names) - MAX_NAMED
     return ", ".join(names[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
@@ -163,9 +205,12 @@ def _listed(names: Sequence[str]) -> str:
 _CHECKS: Final[Sequence[Check]] = (
     _check_configuration,
     _check_senders,
+    _check_targets,
     _check_filters,
     _check_triggers,
     _check_clocks,
     _check_identities,
     _check_limits,
+    _check_memory,
+    _check_certificates,
 )

@@ -15,7 +15,8 @@ from daemon.telemetry import Counters
 from receivers.consumer import Consumer
 
 if TYPE_CHECKING:
-    from daemon.exporters.shipping import Shipping, Transport
+    from daemon.exporters.counts import ExporterCounts
+    from daemon.exporters.shipping import Encoder, Shipping, ShippingSettings, Transport
 
 # Each of the others is imported where it is built: only some configurations have one, and they bring along the wire
 # schema of OTLP and compressions, 7 MB together.
@@ -61,18 +62,11 @@ def _build_otlp(
 ) -> Shipping:
     from daemon.exporters.counts import ExporterCounts  # noqa: PLC0415
     from daemon.exporters.otlp_encoder import OtlpEncoder  # noqa: PLC0415
-    from daemon.exporters.shipping import Shipping, ShippingSettings  # noqa: PLC0415
+    from daemon.exporters.shipping import ShippingSettings  # noqa: PLC0415
 
     counts = ExporterCounts(runtime.metrics, component_id)
-    return Shipping(
-        ShippingSettings.of_otlp(component_id, config.retry_on_failure, config.sending_queue),
-        OtlpEncoder(counts.refused),
-        _otlp_transport(config),
-        counts=counts,
-        count_failures=_task_failures(runtime),
-        clock=runtime.clock,
-        sleep=runtime.sleep,
-    )
+    settings = ShippingSettings.of_otlp(component_id, config.retry_on_failure, config.sending_queue)
+    return _ship(runtime, settings, OtlpEncoder(counts.refused), _otlp_transport(config), counts)
 
 
 def _otlp_transport(config: OtlpExporterConfig | OtlpHttpExporterConfig) -> Transport:
@@ -94,14 +88,29 @@ def _build_remote_write(
         RemoteWriteTransport,
         shipping_settings,
     )
-    from daemon.exporters.shipping import Shipping  # noqa: PLC0415
 
     counts = ExporterCounts(runtime.metrics, component_id)
     series, batches = counts.of_remote_write(without_userinfo(config.endpoint))
+    encoder = RemoteWriteEncoder(
+        config, counts.refused, lambda _, count: series(component_id, count)
+    )
+    transport = RemoteWriteTransport(config, lambda: batches(component_id, 1))
+    return _ship(runtime, shipping_settings(component_id, config), encoder, transport, counts)
+
+
+def _ship(
+    runtime: Runtime,
+    settings: ShippingSettings,
+    encoder: Encoder,
+    transport: Transport,
+    counts: ExporterCounts,
+) -> Shipping:
+    from daemon.exporters.shipping import Shipping  # noqa: PLC0415
+
     return Shipping(
-        shipping_settings(component_id, config),
-        RemoteWriteEncoder(config, counts.refused, lambda _, count: series(component_id, count)),
-        RemoteWriteTransport(config, lambda: batches(component_id, 1)),
+        settings,
+        encoder,
+        transport,
         counts=counts,
         count_failures=_task_failures(runtime),
         clock=runtime.clock,
@@ -130,7 +139,8 @@ def _build_prometheus(
         lambda: exporter.series,
         exporter=component_id,
     )
-    return ScrapePage(config.endpoint, exporter)
+    lock = runtime.security.lock(f"exporters.{component_id}", config.tls, config.auth)
+    return ScrapePage(config.endpoint, exporter, context=lock.context, guard=lock.guard)
 
 
 def _build_debug(runtime: Runtime, component_id: str, config: DebugExporterConfig) -> Consumer:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from daemon.components.part import MIB, Part, Runtime
+from daemon.components.security import Lock
 from daemon.config.dump import format_config
+from daemon.config.health_check import HealthCheckConfig
 from daemon.config.http_api import HttpApiConfig
 from daemon.config.keda_scaler import KedaScalerConfig
 from daemon.config.prometheusremotewrite import PrometheusRemoteWriteConfig
-from daemon.config.schema import ExtensionConfig
 from daemon.config.snapshot import SnapshotConfig
 from daemon.scaler import remembered
 from daemon.scaler.asking import HeardEngine
@@ -18,6 +19,7 @@ from daemon.scaler.service import KedaScaler
 from daemon.snapshot.extension import Loaded, Snapshot
 from daemon.web.health import HealthCheck
 from daemon.web.http_api import HttpApi
+from daemon.web.metrics import MetricsPage
 from daemon.web.remote_write import RemoteWrite
 from receivers.consumer import Consumer
 from receivers.prometheusremotewrite.receiver import RemoteWriteReceiver
@@ -44,16 +46,33 @@ _SHOWN = (
 
 
 def build_extension(
-    runtime: Runtime, config: ExtensionConfig, consumers: Mapping[str, Consumer]
-) -> Part:
-    """Return what runs for `config`; `consumers` are those of receivers."""
+    runtime: Runtime, component_id: str, consumers: Mapping[str, Consumer]
+) -> Part | None:
+    """Return what runs for `component_id`; `consumers` are those of receivers.
+
+    None for those who decide who is served: they neither start nor stop, the ports that name them ask them.
+    """
+    config, name = runtime.config.extensions[component_id], f"extensions.{component_id}"
     if isinstance(config, KedaScalerConfig):
-        return _build_scaler(runtime, config)
+        return _build_scaler(runtime, config, runtime.security.lock(name, config.tls))
     if isinstance(config, HttpApiConfig):
-        return _build_http_api(runtime, config, consumers)
+        lock = runtime.security.lock(name, config.tls, config.auth)
+        return _build_http_api(runtime, config, consumers, lock)
     if isinstance(config, SnapshotConfig):
         return _build_snapshot(runtime, config)
-    return HealthCheck(config, runtime.missing, runtime.details)
+    if isinstance(config, HealthCheckConfig):
+        context = runtime.security.lock(name, config.tls).context
+        return HealthCheck(config, runtime.missing, runtime.details, context=context)
+    return None
+
+
+def build_metrics_page(runtime: Runtime) -> MetricsPage | None:
+    """Return the page of self-metrics, unless it is switched off."""
+    config = runtime.config.service.telemetry.metrics
+    if config.endpoint is None:
+        return None
+    lock = runtime.security.lock("service.telemetry.metrics", config.tls, config.auth)
+    return MetricsPage(config.endpoint, runtime.metrics, context=lock.context, guard=lock.guard)
 
 
 def become_ready(parts: Iterable[Part], loaded: Loaded) -> None:
@@ -70,13 +89,14 @@ def settling_ms(runtime: Runtime, scaler: KedaScaler) -> int:
     return max((scaler.answers.settled_at_ms or 0) - runtime.clock(), 0)
 
 
-def _build_scaler(runtime: Runtime, config: KedaScalerConfig) -> KedaScaler:
+def _build_scaler(runtime: Runtime, config: KedaScalerConfig, lock: Lock) -> KedaScaler:
     scaler = KedaScaler(
         config,
         HeardEngine(runtime.engine, runtime.windows.asked),
         runtime.clock,
         runtime.sleep,
         listening_since_ms=runtime.clock(),
+        credentials=lock.credentials,
         settled=False,
         ready=not any(
             isinstance(runtime.config.extensions[name], SnapshotConfig)
@@ -117,7 +137,7 @@ def _build_snapshot(runtime: Runtime, config: SnapshotConfig) -> Snapshot:
 
 
 def _build_http_api(
-    runtime: Runtime, config: HttpApiConfig, consumers: Mapping[str, Consumer]
+    runtime: Runtime, config: HttpApiConfig, consumers: Mapping[str, Consumer], lock: Lock
 ) -> HttpApi:
     asked = HeardEngine(runtime.engine, runtime.windows.asked)
     explainer = Explainer(
@@ -142,6 +162,9 @@ def _build_http_api(
         reloaded=lambda: "reload" not in runtime.details(),
         administration=runtime.administration,
         diagnose=runtime.diagnose,
+        targets=runtime.targets,
+        context=lock.context,
+        guard=lock.guard,
         count=runtime.metrics.counters(
             "tallyd_http_api_answers", "Answers of the HTTP API", label="status"
         ),

@@ -19,15 +19,28 @@ def build_otlp(
 ) -> dict[str, Part]:
     """Return the server of each protocol that is configured; each has a receiver of its own, for it counts apart."""
     parts: dict[str, Part] = {}
+    name = f"receivers.{component_id}.protocols"
     if protocols.grpc is not None:
         receiver = _receiver(runtime, component_id, "grpc", consumer)
-        settings = _grpc_settings(protocols.grpc)
+        lock = runtime.security.lock(f"{name}.grpc", protocols.grpc.tls, protocols.grpc.auth)
         parts["grpc"] = OtlpGrpcServer(
-            protocols.grpc.endpoint, receiver, settings, serving=runtime.serving
+            protocols.grpc.endpoint,
+            receiver,
+            _grpc_settings(protocols.grpc),
+            credentials=lock.credentials,
+            serving=runtime.serving,
+            guard=lock.guard,
         )
     if protocols.http is not None:
         receiver = _receiver(runtime, component_id, "http", consumer)
-        server = OtlpHttpServer(protocols.http.endpoint, receiver, _http_settings(protocols.http))
+        lock = runtime.security.lock(f"{name}.http", protocols.http.tls, protocols.http.auth)
+        server = OtlpHttpServer(
+            protocols.http.endpoint,
+            receiver,
+            _http_settings(protocols.http),
+            context=lock.context,
+            guard=lock.guard,
+        )
         runtime.metrics.gauge(
             "tallyd_receiver_connections",
             "Open connections of HTTP receivers",

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Protocol, runtime_checkable
 
 from daemon.clock import Clock, Sleep
+from daemon.components.security import Security
 from daemon.config.schema import Config
 from daemon.config.windows import WindowsConfig
 from daemon.exporters.windows import Windows
@@ -16,6 +17,7 @@ from daemon.snapshot.extension import Loaded
 from daemon.telemetry import Counters, SelfMetrics
 from daemon.web.admin import Administration
 from daemon.web.doctor import Finding
+from daemon.web.targets import Targets
 from query.scaling import Engine
 from query.store.store import Store
 from receivers.consumer import Passed
@@ -50,6 +52,7 @@ class Runtime:
     clock: Clock
     sleep: Sleep
     metrics: SelfMetrics
+    security: Security
     store: Store
     engine: Engine
     windows: Windows
@@ -57,6 +60,8 @@ class Runtime:
     """What KEDA was last told, by trigger."""
     loaded: Callable[[Loaded], None]
     """Hears what a snapshot has brought."""
+    targets: Targets
+    """What is scraped, and how that went last."""
     diagnose: Callable[[], Sequence[Finding]]
     """What is wrong with it."""
     administration: Administration | None

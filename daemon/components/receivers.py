@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from daemon.components.part import MIB, Part, Runtime
-from daemon.config.opencensus import OpenCensusConfig
+from daemon.config.opencensus import OpenCensusConfig, ScrapeSendersConfig
 from daemon.config.otlp import OtlpConfig
 from receivers.consumer import Consumer
-from receivers.opencensus.server import OpenCensusServer
+from receivers.opencensus.server import OpenCensusServer, Scraping
 
 
 def build_receiver(runtime: Runtime, component_id: str, consumer: Consumer) -> dict[str, Part]:
@@ -26,6 +26,7 @@ def build_receiver(runtime: Runtime, component_id: str, consumer: Consumer) -> d
 def _build_opencensus(
     runtime: Runtime, component_id: str, config: OpenCensusConfig, consumer: Consumer
 ) -> OpenCensusServer:
+    scraping = _build_scraping(runtime, component_id, config.scrape_senders)
     server = OpenCensusServer(
         config.endpoint,
         consumer,
@@ -33,8 +34,10 @@ def _build_opencensus(
         runtime.clock,
         runtime.irregularities(component_id),
         max_recv_msg_size_bytes=config.max_recv_msg_size_mib * MIB,
+        credentials=runtime.security.lock(f"receivers.{component_id}", config.tls).credentials,
         serving=runtime.serving,
         passed=runtime.passed(component_id, "grpc"),
+        scraping=scraping,
     )
     runtime.metrics.gauge(
         "tallyd_receiver_streams",
@@ -43,3 +46,33 @@ def _build_opencensus(
         receiver=component_id,
     )
     return server
+
+
+def _build_scraping(
+    runtime: Runtime, component_id: str, config: ScrapeSendersConfig | None
+) -> Scraping | None:
+    if config is None:
+        return None
+    # Imported where it is used: a client and the parser of pages take memory that most need not have.
+    from receivers.opencensus.scraping import ScrapeSettings, SenderScraping  # noqa: PLC0415
+
+    scraping = SenderScraping(
+        ScrapeSettings(port=config.port, interval_ms=config.interval),
+        runtime.windows,
+        clock=runtime.clock,
+        sleep=runtime.sleep,
+        tell=runtime.metrics.counters(
+            "tallyd_sidecar_scrapes",
+            "Readings of sidecars' metrics pages, by outcome (scrape_senders)",
+            label="outcome",
+            receiver=component_id,
+        ),
+        count=runtime.irregularities(component_id),
+    )
+    runtime.metrics.gauge(
+        "tallyd_receiver_sidecars_unread",
+        "Connected sidecars whose metrics page could not be read last time (scrape_senders)",
+        lambda: scraping.unread,
+        receiver=component_id,
+    )
+    return scraping

@@ -7,7 +7,20 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from daemon.config.fields import rejected
-from daemon.config.markers import AfterValidator
+from daemon.config.markers import AfterValidator, PlainSerializer
+
+
+def _redacted(_secret: object) -> str:
+    return "[REDACTED]"
+
+
+def _all_redacted(secrets: tuple[str, ...]) -> list[str]:
+    return ["[REDACTED]"] * len(secrets)
+
+
+Secret = Annotated[str, PlainSerializer(_redacted)]
+"""Never shown."""
+Secrets = Annotated[tuple[str, ...], PlainSerializer(_all_redacted)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +38,8 @@ class BearerTokenAuthConfig:
     scheme: str = "Bearer"
     """Stands before the token; empty for the token alone."""
     header: str = "Authorization"
-    token: str | None = None
-    tokens: tuple[str, ...] = ()
+    token: Secret | None = None
+    tokens: Secrets = ()
     filename: str | None = None
     """A file with a token on each line, read again when it changes."""
 
@@ -43,7 +56,7 @@ class HtpasswdConfig:
 
     file: str | None = None
     """As the program htpasswd writes it, read again when it changes."""
-    inline: str | None = None
+    inline: Secret | None = None
 
     def __post_init__(self) -> None:
         """Refuse neither."""

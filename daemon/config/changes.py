@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Final
 
 from daemon.config.prometheus_exporter import PrometheusExporterConfig
+from daemon.config.prometheus_receiver import PrometheusReceiverConfig
 from daemon.config.schema import Config
 from daemon.config.windows import WindowsConfig
 
@@ -23,7 +24,7 @@ def restart_needed(old: Config, new: Config) -> list[str]:
     """Return the settings that differ and take effect at a restart only, as dotted key paths.
 
     What listens keeps its port and its connections, and the windows their sizes; processors, pipelines, exporters that
-    send, named queries and the log are taken over (DESIGN 2, Reload).
+    send, targets that are scraped, named queries and the log are taken over (DESIGN 2, Reload).
     """
     paths: list[str] = []
     for section in _SECTIONS:
@@ -48,6 +49,7 @@ def _fixed(config: Config, section: str) -> dict[str, object]:
         for component_id, component in getattr(config, section).items()
         if component_id in running
         and (section != "exporters" or isinstance(component, _FIXED_EXPORTERS))
+        and not isinstance(component, PrometheusReceiverConfig)  # listens nowhere
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from daemon.config.fields import Endpoint
+from daemon.config.server_tls import ServerTlsConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,3 +14,4 @@ class HealthCheckConfig:
 
     endpoint: Endpoint = "[::]:13133"
     """host:port that answers `/healthz` and `/readyz`."""
+    tls: ServerTlsConfig | None = None

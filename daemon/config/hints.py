@@ -16,6 +16,11 @@ def fields_of(kind: Hint) -> dict[str, Hint]:
     return get_type_hints(kind, include_extras=True)
 
 
+def key_of(name: str) -> str:
+    """Return the key of a field in the file: `global_` is Python's way to write `global`."""
+    return name.removesuffix("_")
+
+
 def origin_of(hint: Hint) -> Hint:
     """Return what a hint is made from: `Literal`, `Union`, `tuple`; None for a plain type."""
     return get_origin(hint)

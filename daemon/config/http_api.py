@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from daemon.config.authentication import AuthConfig
 from daemon.config.fields import Count, DurationMs, Endpoint
+from daemon.config.server_tls import ServerTlsConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,3 +36,6 @@ class HttpApiConfig:
     """Queries that read no more are answered between two messages; larger ones by a worker thread."""
     cors: CorsConfig = field(default_factory=CorsConfig)
     """Whose pages in a browser may ask."""
+    tls: ServerTlsConfig | None = None
+    auth: AuthConfig | None = None
+    """Of every path but `/-/healthy` and `/-/ready`."""

@@ -8,6 +8,8 @@ from typing import Annotated
 
 from daemon.config.fields import Count, DurationMs, Endpoint, rejected, shown
 from daemon.config.markers import BeforeValidator
+from daemon.config.sending import refuse
+from daemon.config.server_tls import ServerTlsConfig
 
 
 def _parse_text(value: object) -> str:
@@ -37,3 +39,10 @@ class KedaScalerConfig:
     """StreamIsActive and StreamMetricSpec calls open at once; further ones are refused and counted."""
     max_scaled_objects: Count = 10_000
     """Triggers remembered at once: compiled metadata and last answers; the one not asked for longest goes first."""
+    tls: ServerTlsConfig | None = None
+    auth: Annotated[
+        None,
+        refuse(
+            "KEDA sends no credentials but a certificate: let tls.client_ca_file say who may connect"
+        ),
+    ] = None

@@ -20,7 +20,9 @@ from daemon.config.fields import shown
 from daemon.config.findings import Findings
 from daemon.config.foreign import foreign_form
 from daemon.config.marks import Marks
+from daemon.config.ports import TELEMETRY
 from daemon.config.schema import COMPONENTS, ComponentConfig, Config
+from daemon.config.service import MetricsConfig, ServiceConfig
 from daemon.config.validation import unknown_key
 from daemon.config.windows import WindowsConfig
 from daemon.config.wiring import read_service
@@ -30,8 +32,10 @@ HELM_ROOT = ("opentelemetry-collector", "alternateConfig")
 """Where the walk-through's Helm values hold the configuration."""
 
 
-Judge = Callable[[str, ComponentConfig, WindowsConfig | None], Sequence[ConfigError]]
-"""Returns the mistakes in a component, by id and settings, at paths below the component's own block.
+Judge = Callable[
+    [str, ComponentConfig | MetricsConfig, WindowsConfig | None], Sequence[ConfigError]
+]
+"""Returns the mistakes in a component, or the page of self-metrics, by id and settings, at paths below its own block.
 
 The last argument is the settings of the windows, None where they are wrong themselves.
 """
@@ -40,7 +44,7 @@ _TOP_LEVEL = (*COMPONENTS, "service")
 
 
 def no_objection(
-    _component_id: str, _config: ComponentConfig, _windows: WindowsConfig | None
+    _component_id: str, _config: ComponentConfig | MetricsConfig, _windows: WindowsConfig | None
 ) -> Sequence[ConfigError]:
     """Find no mistake: for configurations whose components are not going to be built."""
     return ()
@@ -150,7 +154,7 @@ def _read_config(top: Value, findings: Findings, judge: Judge) -> Config | None:
         for error in findings.mistakes
         if error.path not in unread or not error.expected.endswith(", got nothing")
     ]
-    _judge(defined, findings, judge)
+    _judge(defined, service, findings, judge)
     if findings.mistakes:
         return None
     # Any: each section holds its own components, by COMPONENTS
@@ -160,18 +164,30 @@ def _read_config(top: Value, findings: Findings, judge: Judge) -> Config | None:
     return config
 
 
-def _judge(defined: Mapping[str, Components], findings: Findings, judge: Judge) -> None:
+def _judge(
+    defined: Mapping[str, Components], service: ServiceConfig, findings: Findings, judge: Judge
+) -> None:
     """Note what `judge` finds; in mistaken settings it is given what is left of them."""
     told = {error.path for error in findings.mistakes}
     exporters = defined["exporters"].configs.values()
     windows = next((one for one in exporters if isinstance(one, WindowsConfig)), None)
+    for at, component in _judged(defined, service):
+        for error in judge(str(at[-1]), component, windows):
+            path = (*at, *error.path)
+            if told.isdisjoint(path[:depth] for depth in range(1, len(path) + 1)):
+                findings.mistakes.append(ConfigError(path, error.expected, error.offset))
+
+
+def _judged(
+    defined: Mapping[str, Components], service: ServiceConfig
+) -> Iterator[tuple[KeyPath, ComponentConfig | MetricsConfig]]:
+    """Yield all that there is to judge, and the path of its block."""
     for section, part in defined.items():
         for component_id in part.ids:
             component = part.configs.get(component_id) or part.salvaged.get(component_id)
-            for error in judge(component_id, component, windows) if component else ():
-                path = (section, component_id, *error.path)
-                if told.isdisjoint(path[:depth] for depth in range(1, len(path) + 1)):
-                    findings.mistakes.append(ConfigError(path, error.expected, error.offset))
+            if component is not None:
+                yield (section, component_id), component
+    yield TELEMETRY, service.telemetry.metrics
 
 
 def _with_causes(

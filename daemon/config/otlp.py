@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Annotated
 
+from daemon.config.authentication import AuthConfig
 from daemon.config.errors import KeyPath
 from daemon.config.fields import Count, CountOrNone, DurationMs, Endpoint, SizeMiB, rejected, shown
 from daemon.config.markers import BeforeValidator, Field
+from daemon.config.server_tls import ServerTlsConfig
 
 GRPC_ENDPOINT = "[::]:4317"
 HTTP_ENDPOINT = "[::]:4319"
@@ -77,6 +79,8 @@ class OtlpGrpcConfig:
     include_metadata: bool = False
     """Whether processors may ask for the metadata of calls."""
     keepalive: KeepaliveConfig = field(default_factory=KeepaliveConfig)
+    tls: ServerTlsConfig | None = None
+    auth: AuthConfig | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +118,8 @@ class OtlpHttpConfig:
     """How long a connection may wait for its next request."""
     max_connections: Count = 1_000
     """Open at once; further ones are closed."""
+    tls: ServerTlsConfig | None = None
+    auth: AuthConfig | None = None
 
     @property
     def max_body_bytes(self) -> int:

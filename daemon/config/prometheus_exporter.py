@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated
 
+from daemon.config.authentication import AuthConfig
 from daemon.config.fields import Count, DurationMs, Endpoint, rejected, shown
 from daemon.config.markers import BeforeValidator
 from daemon.config.prometheusremotewrite_exporter import ResourceToTelemetryConfig
-from daemon.config.sending import refuse
+from daemon.config.server_tls import ServerTlsConfig
 
 
 class TranslationStrategy(StrEnum):
@@ -58,7 +59,8 @@ class PrometheusExporterConfig:
     without_scope_info: bool = False
     max_series: Count = 100_000
     """Series on the page; further ones are refused: tallyd's own."""
-    tls: Annotated[None, refuse("this page is served without TLS")] = None
+    tls: ServerTlsConfig | None = None
+    auth: AuthConfig | None = None
 
     @property
     def with_suffixes(self) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from daemon.config.attributes import AttributesConfig, ResourceConfig
+from daemon.config.authentication import BasicAuthConfig, BearerTokenAuthConfig
 from daemon.config.batch import BatchConfig
 from daemon.config.debug_exporter import DebugExporterConfig
 from daemon.config.filter import FilterConfig
@@ -19,6 +20,7 @@ from daemon.config.opencensus import OpenCensusConfig
 from daemon.config.otlp import BOTH_PROTOCOLS, OtlpConfig
 from daemon.config.otlp_exporter import OtlpExporterConfig, OtlpHttpExporterConfig
 from daemon.config.prometheus_exporter import PrometheusExporterConfig
+from daemon.config.prometheus_receiver import PrometheusReceiverConfig
 from daemon.config.prometheusremotewrite import PrometheusRemoteWriteConfig
 from daemon.config.prometheusremotewrite_exporter import RemoteWriteExporterConfig
 from daemon.config.service import ServiceConfig
@@ -26,7 +28,9 @@ from daemon.config.snapshot import SnapshotConfig
 from daemon.config.transform import TransformConfig
 from daemon.config.windows import WindowsConfig
 
-ReceiverConfig = OpenCensusConfig | OtlpConfig | PrometheusRemoteWriteConfig
+ReceiverConfig = (
+    OpenCensusConfig | OtlpConfig | PrometheusReceiverConfig | PrometheusRemoteWriteConfig
+)
 ProcessorConfig = (
     FilterConfig
     | TransformConfig
@@ -44,7 +48,11 @@ ExporterConfig = (
     | PrometheusExporterConfig
     | DebugExporterConfig
 )
-ExtensionConfig = KedaScalerConfig | HttpApiConfig | HealthCheckConfig | SnapshotConfig
+AuthenticatorConfig = BearerTokenAuthConfig | BasicAuthConfig
+"""Extensions that listen to nobody: they decide who is served by others."""
+ExtensionConfig = (
+    KedaScalerConfig | HttpApiConfig | HealthCheckConfig | SnapshotConfig | AuthenticatorConfig
+)
 ComponentConfig = ReceiverConfig | ProcessorConfig | ExporterConfig | ExtensionConfig
 
 COMPONENTS: Mapping[str, Mapping[str, type[ComponentConfig]]] = MappingProxyType(
@@ -52,6 +60,7 @@ COMPONENTS: Mapping[str, Mapping[str, type[ComponentConfig]]] = MappingProxyType
         "receivers": {
             "opencensus": OpenCensusConfig,
             "otlp": OtlpConfig,
+            "prometheus": PrometheusReceiverConfig,
             "prometheusremotewrite": PrometheusRemoteWriteConfig,
         },
         "processors": {
@@ -78,6 +87,8 @@ COMPONENTS: Mapping[str, Mapping[str, type[ComponentConfig]]] = MappingProxyType
             "http_api": HttpApiConfig,
             "health_check": HealthCheckConfig,
             "snapshot": SnapshotConfig,
+            "bearertokenauth": BearerTokenAuthConfig,
+            "basicauth": BasicAuthConfig,
         },
     }
 )

@@ -158,9 +158,9 @@ class QueueConfig:
     block_on_overflow: Annotated[None, refuse(_DROPS_OLDEST)] = None
     wait_for_result: Annotated[None, refuse("senders never wait for a backend")] = None
     storage: Annotated[None, refuse("tallyd keeps queues in memory only")] = None
-    batch: Annotated[
-        None, refuse("tallyd sends requests as they came: put the processor batch before")
-    ] = None
+    batch: Annotated[None, refuse("requests that wait are sent together without it: remove it")] = (
+        None
+    )
 
     @property
     def capacity(self) -> int:

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
+from daemon.config.authentication import AuthConfig
 from daemon.config.fields import DurationMs, Endpoint
 from daemon.config.markers import BeforeValidator
 from daemon.config.otlp_exporter import OtlpExporterConfig, OtlpHttpExporterConfig
+from daemon.config.server_tls import ServerTlsConfig
 
 LogLevel = Literal["debug", "info", "warn", "error"]
 
@@ -49,6 +51,8 @@ class MetricsConfig:
 
     endpoint: Endpoint | None = "[::]:8888"
     """host:port that answers `/metrics`; None where there is no page."""
+    tls: ServerTlsConfig | None = None
+    auth: AuthConfig | None = None
     push: tuple[PushConfig, ...] = ()
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from daemon.config.authentication import AuthConfig
 from daemon.config.document import Value
 from daemon.config.errors import KeyPath
 from daemon.config.fields import Endpoint, shown
 from daemon.config.findings import Findings
 from daemon.config.periodic import Periodic, read_periodic
+from daemon.config.server_tls import ServerTlsConfig
 from daemon.config.service import LogsConfig, MetricsConfig, PushConfig, TelemetryConfig
 from daemon.config.validation import unknown_key, validate
 
@@ -56,6 +58,8 @@ class _Metrics:
     level: Literal["none", "basic", "normal", "detailed"] = "normal"
     address: Endpoint | None = None
     readers: tuple[_Reader, ...] | None = None
+    tls: ServerTlsConfig | None = None
+    auth: AuthConfig | None = None
 
 
 def read_telemetry(written: Value, path: KeyPath, findings: Findings) -> TelemetryConfig:
@@ -96,22 +100,31 @@ def _read_metrics(settings: Value, path: KeyPath, findings: Findings) -> Metrics
         return MetricsConfig()
     if metrics.level == "none":
         return MetricsConfig(endpoint=None)
-    if metrics.readers is None:
-        return MetricsConfig(endpoint=metrics.address) if metrics.address else MetricsConfig()
-    endpoints = [metrics.address] if metrics.address else []
+    endpoint: str | None = metrics.address or MetricsConfig().endpoint
+    push: tuple[PushConfig, ...] = ()
+    if metrics.readers is not None:
+        endpoint, push = _read_readers(metrics.readers, metrics.address, path, findings)
+    return MetricsConfig(endpoint=endpoint, tls=metrics.tls, auth=metrics.auth, push=push)
+
+
+def _read_readers(
+    readers: tuple[_Reader, ...], address: str | None, path: KeyPath, findings: Findings
+) -> tuple[str | None, tuple[PushConfig, ...]]:
+    """Return where the page is served, None for nowhere, and who is sent the metrics."""
+    endpoints = [address] if address else []
     push: list[PushConfig] = []
-    for index, reader in enumerate(metrics.readers):
+    for index, reader in enumerate(readers):
         if reader.periodic is not None:
             push += read_periodic(reader.periodic, (*path, "readers", index, "periodic"), findings)
         if reader.pull is not None:
             endpoints.append(_endpoint(reader.pull.exporter.prometheus))
-    if not metrics.readers:
+    if not readers:
         findings.mistake(
             (*path, "readers"), "expected a reader; level: none switches the metrics off"
         )
     if len(endpoints) > 1:
         findings.mistake((*path, "readers"), "expected one pull reader: the page is served once")
-    return MetricsConfig(endpoint=endpoints[0] if endpoints else None, push=tuple(push))
+    return endpoints[0] if endpoints else None, tuple(push)
 
 
 def _endpoint(prometheus: _Prometheus) -> str:

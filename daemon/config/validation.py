@@ -20,6 +20,7 @@ from daemon.config.hints import (
     is_container,
     is_sequence,
     items_of,
+    key_of,
     origin_of,
     unmarked,
 )
@@ -143,17 +144,21 @@ def _one_of(branches: Sequence[Hint], value: Read, path: KeyPath, mistakes: Mist
 def _dataclass(kind: Hint, value: Read, path: KeyPath, mistakes: Mistakes) -> Read:
     if not isinstance(value, dict):
         return _expected("expected a mapping", value, path, mistakes)
-    known, before = fields_of(kind), len(mistakes)
+    known, before = (
+        {key_of(name): (name, one) for name, one in fields_of(kind).items()},
+        len(mistakes),
+    )
     mistakes += [unknown_key((*path, key), list(known)) for key in value if key not in known]
     settings = {
-        name: read(known[name], item, (*path, name), mistakes)
-        for name, item in value.items()
-        if name in known
+        known[key][0]: read(known[key][1], item, (*path, key), mistakes)
+        for key, item in value.items()
+        if key in known
     }
     mistakes += [
-        ConfigError((*path, field.name), "is required and missing")
+        ConfigError((*path, key_of(field.name)), "is required and missing")
         for field in dataclasses.fields(kind)
-        if field.name not in value and field.default is field.default_factory is dataclasses.MISSING
+        if field.name not in settings
+        and field.default is field.default_factory is dataclasses.MISSING
     ]
     return kind(**settings) if len(mistakes) == before else None
 

@@ -7,11 +7,14 @@ from enum import StrEnum
 from typing import Annotated
 
 from daemon.config.fields import Count, CountOrNone, DurationMs, rejected, shown
-from daemon.config.markers import BeforeValidator, PlainSerializer
+from daemon.config.markers import BeforeValidator, Field, PlainSerializer
 
 DEFAULT_RESOURCE_LABELS = ("host.name", "service.instance.id", "k8s.pod.name")
 """Resource attributes that tell one process from another (DESIGN 3.4)."""
 ALL_ATTRIBUTES = "*"
+
+
+Percentage = Annotated[int, Field(ge=0, le=100)]
 
 
 class HistogramBuckets(StrEnum):
@@ -60,6 +63,10 @@ class WindowsConfig:
     """The same for the series of one metric name; 0 is no limit of its own."""
     max_senders: Count = 20_000
     """Processes that report, remembered at once."""
+    memory_soft_percentage: Percentage = 75
+    """Of the container's memory limit: from there on ended series go, and new ones only take their places; 0 is off."""
+    memory_hard_percentage: Percentage = 90
+    """From there on requests are refused too whose senders can come back; 0 is off."""
     max_known_names: Count = 10_000
     """Metric names remembered for the life of the process."""
     histogram_buckets: Annotated[

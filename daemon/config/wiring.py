@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from daemon.config.components import Components, no_such_type
 from daemon.config.document import Value
 from daemon.config.errors import KeyPath
-from daemon.config.fields import shown, split_endpoint
+from daemon.config.fields import shown
 from daemon.config.findings import Findings
-from daemon.config.otlp import OtlpConfig
-from daemon.config.otlp_exporter import OtlpExporterConfig, OtlpHttpExporterConfig
-from daemon.config.prometheusremotewrite_exporter import RemoteWriteExporterConfig
-from daemon.config.schema import COMPONENTS, ComponentConfig, component_type
-from daemon.config.service import MetricsConfig, PipelineConfig, ServiceConfig
+from daemon.config.ports import check_ports, used
+from daemon.config.schema import COMPONENTS, component_type
+from daemon.config.service import PipelineConfig, ServiceConfig
 from daemon.config.telemetry_settings import read_telemetry
 from daemon.config.validation import salvage, unknown_key, validate
 from query.text import nearest
 
 _OTHER_SIGNALS = frozenset({"traces", "logs", "profiles"})
 _PIPELINES: KeyPath = ("service", "pipelines")
-_ANY_ADDRESS = frozenset({"", "::", "0.0.0.0"})  # noqa: S104  compared with, not bound to
-_SENDS = (OtlpExporterConfig, OtlpHttpExporterConfig, RemoteWriteExporterConfig)
-"""Their endpoint is somebody else's."""
 _DEFAULT_PIPELINES: Mapping[str, Value] = {"metrics": None}
 
 
@@ -56,7 +51,7 @@ def read_service(
         telemetry=read_telemetry(written.get("telemetry"), ("service", "telemetry"), findings),
     )
     _warn_of_unused(service, defined, findings)
-    _check_ports(service, defined, findings)
+    check_ports(service, defined, findings)
     _check_remote_write(service, findings)
     return service
 
@@ -151,69 +146,19 @@ def _warn_of_unused(
     for section, components in defined.items():
         if components.is_default:
             continue
-        used = set(_used(service, section))
+        running = set(used(service, section))
         for component_id in components.ids:
-            if component_id not in used:
+            if component_id not in running:
                 where = "service.extensions" if section == "extensions" else "any pipeline"
                 findings.warn((section, component_id), f"is defined but not used in {where}")
-
-
-def _used(service: ServiceConfig, section: str) -> Iterator[str]:
-    if section == "extensions":
-        yield from service.extensions
-        return
-    for pipeline in service.pipelines.values():
-        yield from getattr(pipeline, section)
-
-
-def _check_ports(
-    service: ServiceConfig, defined: Mapping[str, Components], findings: Findings
-) -> None:
-    """Note each port that two parts would listen on; port 0 means any free one."""
-    taken: list[tuple[str, int, str]] = []
-    for path, endpoint, default in _listeners(service, defined):
-        host, port = split_endpoint(endpoint)
-        name = ".".join(map(str, path)) + (" (its default)" if endpoint == default else "")
-        for other_host, other_port, other in taken:
-            if port == other_port != 0 and (
-                host == other_host or {host, other_host} & _ANY_ADDRESS
-            ):
-                at = path if path[0] == "service" else (*path, "endpoint")
-                findings.mistake(at, f"{other} and {name} both listen on port {port}")
-        taken.append((host, port, name))
 
 
 def _check_remote_write(service: ServiceConfig, findings: Findings) -> None:
     """Note a receiver that no port serves."""
     served = any(component_type(one) == "http_api" for one in service.extensions)
-    for component_id in dict.fromkeys(_used(service, "receivers")):
+    for component_id in dict.fromkeys(used(service, "receivers")):
         if component_type(component_id) == "prometheusremotewrite" and not served:
             findings.mistake(
                 ("receivers", component_id),
                 "is served by the extension http_api: add it to the extensions that run",
             )
-
-
-def _listeners(
-    service: ServiceConfig, defined: Mapping[str, Components]
-) -> Iterator[tuple[KeyPath, str, str | None]]:
-    """Yield who listens, where, and where it does unless told otherwise."""
-    for section in ("receivers", "exporters", "extensions"):
-        configs: Mapping[str, ComponentConfig] = defined[section].configs
-        for component_id in dict.fromkeys(_used(service, section)):
-            config = configs.get(component_id)
-            if isinstance(config, OtlpConfig):
-                for below, where, usually in config.listeners():
-                    yield (section, component_id, *below), where, usually
-                continue
-            endpoint = getattr(config, "endpoint", None)
-            if config is not None and endpoint is not None and not isinstance(config, _SENDS):
-                yield (section, component_id), endpoint, _default_endpoint(type(config))
-    endpoint = service.telemetry.metrics.endpoint
-    if endpoint is not None:
-        yield ("service", "telemetry", "metrics"), endpoint, MetricsConfig().endpoint
-
-
-def _default_endpoint(kind: type[ComponentConfig]) -> str | None:
-    default = next(one.default for one in fields(kind) if one.name == "endpoint")
-    return default if isinstance(default, str) else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -13,13 +13,14 @@ import grpc
 
 from daemon.app import App
 from daemon.clock import VirtualTime
+from daemon.config.health_check import HealthCheckConfig
+from daemon.config.http_api import HttpApiConfig
 from daemon.config.keda_scaler import KedaScalerConfig
 from daemon.config.load import LoadedConfig
 from daemon.config.opencensus import OpenCensusConfig
-from daemon.config.otlp import OtlpConfig, OtlpProtocols
-from daemon.config.schema import ExtensionConfig, ReceiverConfig
-from daemon.config.service import MetricsConfig
-from daemon.config.snapshot import SnapshotConfig
+from daemon.config.schema import Config, ExtensionConfig
+from daemon.config.service import MetricsConfig, PipelineConfig
+from daemon.config.windows import WindowsConfig
 from daemon.demo.autoscaler import Autoscaler
 from daemon.demo.player import Sidecar, sidecar_at
 from daemon.demo.screen import SETTLING, UNKNOWN, Picture, Sync
@@ -53,37 +54,53 @@ class Ports(NamedTuple):
     scaler: int
 
 
-def _on_free_ports(receiver: ReceiverConfig) -> ReceiverConfig:
-    if isinstance(receiver, OpenCensusConfig):
-        return replace(receiver, endpoint=FREE_PORT)
-    if isinstance(receiver, OtlpConfig):
-        grpc, http = receiver.protocols.grpc, receiver.protocols.http
-        protocols = OtlpProtocols(
-            grpc=grpc and replace(grpc, endpoint=FREE_PORT),
-            http=http and replace(http, endpoint=FREE_PORT),
-        )
-        return replace(receiver, protocols=protocols)
-    return receiver
+def _asked_on_free_ports(extension: ExtensionConfig) -> ExtensionConfig | None:
+    if isinstance(extension, HttpApiConfig):
+        return replace(extension, endpoint=FREE_PORT, tls=None, auth=None)
+    if isinstance(extension, KedaScalerConfig | HealthCheckConfig):
+        return replace(extension, endpoint=FREE_PORT, tls=None)
+    return None
 
 
 def on_free_ports(loaded: LoadedConfig) -> LoadedConfig:
-    """Return the configuration on free ports of this machine, without a page of self-metrics and without a snapshot."""
+    """Return what of the configuration a demo plays: sidecars in, windows and questions out, on free ports in plain text.
+
+    Nothing leaves this machine or stays on it: no other receivers and exporters, no page of self-metrics, no snapshot.
+    """
     config = loaded.config
     extensions: dict[str, ExtensionConfig] = {
-        name: replace(one, endpoint=FREE_PORT)
+        name: one
         for name in config.service.extensions
-        if not isinstance(one := config.extensions[name], SnapshotConfig)
+        if (one := _asked_on_free_ports(config.extensions[name])) is not None
     }
-    telemetry = replace(config.service.telemetry, metrics=MetricsConfig(endpoint=None))
-    return replace(
-        loaded,
-        config=replace(
-            config,
-            receivers={name: _on_free_ports(one) for name, one in config.receivers.items()},
-            extensions=extensions,
-            service=replace(config.service, telemetry=telemetry, extensions=tuple(extensions)),
-        ),
+    service = replace(
+        config.service,
+        telemetry=replace(config.service.telemetry, metrics=MetricsConfig(endpoint=None)),
+        extensions=tuple(extensions),
+        pipelines=dict(_pipelines(config)),
     )
+    receivers = {
+        name: replace(one, endpoint=FREE_PORT, tls=None)
+        for name, one in config.receivers.items()
+        if isinstance(one, OpenCensusConfig)
+    }
+    return replace(
+        loaded, config=replace(config, receivers=receivers, extensions=extensions, service=service)
+    )
+
+
+def _pipelines(config: Config) -> Iterator[tuple[str, PipelineConfig]]:
+    """Yield the pipelines from sidecars to the windows, with no other ends."""
+    for name, pipeline in config.service.pipelines.items():
+        receivers, exporters = (
+            tuple(one for one in ids if isinstance(defined[one], kind))
+            for ids, defined, kind in (
+                (pipeline.receivers, config.receivers, OpenCensusConfig),
+                (pipeline.exporters, config.exporters, WindowsConfig),
+            )
+        )
+        if receivers and exporters:
+            yield name, replace(pipeline, receivers=receivers, exporters=exporters)
 
 
 @asynccontextmanager

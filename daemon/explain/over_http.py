@@ -12,6 +12,7 @@ from daemon.explain.answer_text import answer_sections, format_sections
 from daemon.explain.metadata import build_metadata
 from daemon.scaler.asking import BadQuestionError, Outcome, read_question
 from daemon.scaler.decision import Decision, Refusal, Refused, Told
+from daemon.web.access import AccessError, read_access
 from daemon.web.client import AskError, fetch
 from query.scaling import Answer, Part
 
@@ -25,13 +26,13 @@ def run_over_http(args: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
     given = build_metadata(args)
     try:
-        found = fetch(args.url, ENDPOINT, given.metadata)["data"]
+        found = fetch(args.url, ENDPOINT, given.metadata, read_access(args))["data"]
         if args.json:
             text = f"{json.dumps(found, indent=2, ensure_ascii=False)}\n"
         else:
             text = format_found(found, args.url, over_time_is_ours=given.over_time_is_ours)
         is_error = found["refused"] is not None
-    except AskError as error:
+    except (AccessError, AskError) as error:
         sys.stderr.write(f"tallyd explain: {error}\n")
         return FAILED
     except (BadQuestionError, KeyError, TypeError, ValueError):

@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import grpc
 
 from daemon.explain.metadata import build_metadata
 from daemon.scaler.client import NoValueError, ScalerClient
 from daemon.scaler.decision import Numbers
+from daemon.web.access import AccessError, read_pems
 
 OK, FAILED = 0, 1
 CONNECT_S = 5.0
@@ -34,21 +35,26 @@ class Told(NamedTuple):
 def run_ask(args: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
     try:
-        told = asyncio.run(ask_running(args.ask, build_metadata(args).metadata))
-    except NotRunningError as error:
+        pems = read_pems(args)
+        told = asyncio.run(ask_running(args.ask, build_metadata(args).metadata, pems))
+    except (AccessError, NotRunningError) as error:
         sys.stderr.write(f"tallyd explain: {error}\n")
         return FAILED
     sys.stdout.writelines(f"{line}\n" for line in told.lines)
     return FAILED if args.check and not told.is_value else OK
 
 
-async def ask_running(address: str, metadata: Mapping[str, str]) -> Told:
+async def ask_running(
+    address: str, metadata: Mapping[str, str], pems: Sequence[bytes | None] | None = None
+) -> Told:
     """Return what the scaler at `address` answers to KEDA's three questions.
+
+    `pems` are authorities, key and certificate where it speaks TLS.
 
     Raises:
         NotRunningError: nothing takes connections there.
     """
-    async with grpc.aio.insecure_channel(address) as channel:
+    async with _channel(address, pems) as channel:
         try:
             await asyncio.wait_for(channel.channel_ready(), CONNECT_S)
         except TimeoutError as error:
@@ -67,6 +73,12 @@ async def ask_running(address: str, metadata: Mapping[str, str]) -> Told:
     )
     lines = (f"asked {address} as KEDA would", *asked, "answers", *answers)
     return Told(lines, is_value=all(one.is_value for one in (target, value, active)))
+
+
+def _channel(address: str, pems: Sequence[bytes | None] | None) -> Any:  # grpc ships no types
+    if pems is None:
+        return grpc.aio.insecure_channel(address)
+    return grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(*pems))
 
 
 class _Line(NamedTuple):

@@ -9,7 +9,6 @@ from types import MappingProxyType
 from typing import Final
 
 import cramjam
-import zstandard
 
 Compress = Callable[[bytes], bytes]
 
@@ -22,7 +21,7 @@ def _gzip(body: bytes) -> bytes:
 
 
 def _zstd(body: bytes) -> bytes:
-    return zstandard.ZstdCompressor().compress(body)
+    return bytes(cramjam.zstd.compress(body))
 
 
 def snappy_block(body: bytes) -> bytes:

@@ -11,7 +11,8 @@ import structlog
 
 from daemon.config.errors import ConfigError
 from daemon.config.memory_limiter import MemoryLimiterConfig
-from daemon.memory_limit import give_back_memory, memory_limit_bytes, resident_bytes
+from daemon.memory import give_back_memory
+from daemon.memory_limit import memory_limit_bytes, resident_bytes
 from daemon.processors.mistakes import raise_mistakes
 from receivers.consumer import Batch, Consumer, Count
 from receivers.errors import RetryableError

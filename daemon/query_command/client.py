@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from daemon.web.access import Access
 from daemon.web.client import AskError, fetch
 
 
@@ -28,13 +29,13 @@ class Answer:
     """Warnings and infos."""
 
 
-def ask(url: str, endpoint: str, parameters: Mapping[str, str]) -> Answer:
+def ask(url: str, endpoint: str, parameters: Mapping[str, str], access: Access) -> Answer:
     """Return the answer of `query` or `query_range` at a server's base URL.
 
     Raises:
         AskError: nobody answers there, or the answer is an error.
     """
-    return _answer(fetch(url, endpoint, parameters))
+    return _answer(fetch(url, endpoint, parameters, access))
 
 
 def _answer(document: Mapping[str, Any]) -> Answer:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 
 from daemon.query_command.client import Answer, ask
 from daemon.query_command.text import BARS, PLAIN_BARS, format_charts, format_table
+from daemon.web.access import AccessError, read_access
 from daemon.web.client import AskError
 from query.durations import parse_duration_ms
 from query.errors import DurationError
@@ -22,7 +23,10 @@ def run_query(args: argparse.Namespace, clock: Callable[[], float] = time.time) 
     """Run the command and return its exit code: 0 answered, 1 failed, 2 the question is wrong."""
     try:
         endpoint, parameters = read_question(args, clock())
-        answer = ask(args.url, endpoint, parameters)
+        answer = ask(args.url, endpoint, parameters, read_access(args))
+    except AccessError as error:
+        sys.stderr.write(f"tallyd query: {error}\n")
+        return BAD_QUESTION
     except AskError as error:
         sys.stderr.write(f"tallyd query: {error}\n")
         return BAD_QUESTION if error.is_bad_question else FAILED

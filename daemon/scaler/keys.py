@@ -46,10 +46,10 @@ FOREIGN_KEYS: Final = (
 )
 """KEDA's own keys, forwarded with the rest (keda.md 1.7)."""
 
-_FROM_ENV: Final = "FromEnv"
+FROM_ENV: Final = "FromEnv"
 _OURS: Final = {key: key for key in KEYS} | dict(ALIASES)
 _PLAIN: Final = (*_OURS, *FOREIGN_KEYS)
-_KNOWN: Final = frozenset(_PLAIN) | {f"{key}{_FROM_ENV}" for key in _PLAIN}
+KNOWN_KEYS: Final = frozenset(_PLAIN) | {f"{key}{FROM_ENV}" for key in _PLAIN}
 
 
 class MetadataError(Exception):
@@ -103,7 +103,7 @@ def collect(metadata: Mapping[str, str], prefix: str = "") -> Entries:
     """
     entries = Entries()
     for name, proper in _OURS.items():
-        key = name if metadata.get(name, "").strip() else f"{name}{_FROM_ENV}"
+        key = name if metadata.get(name, "").strip() else f"{name}{FROM_ENV}"
         text = metadata.get(key, "")
         if len(text) > MAX_VALUE_LENGTH:
             problem = f"expected at most {MAX_VALUE_LENGTH} characters, got {len(text)}"
@@ -141,7 +141,7 @@ def _keep(entries: Entries, proper: str, written: Written) -> None:
 def _unknown_keys(metadata: Mapping[str, str]) -> list[UnknownKey]:
     unknown: list[UnknownKey] = []
     for key in metadata:
-        if key in _KNOWN:
+        if key in KNOWN_KEYS:
             continue
         if len(unknown) == MAX_UNKNOWN_KEYS:
             break

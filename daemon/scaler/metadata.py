@@ -46,8 +46,9 @@ ANY_NAME: Final = ""
 """Stands for all metric names, where a query gives its name by a regular expression."""
 
 _T = TypeVar("_T")
-_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
-_SWITCH: Final = {"on": True, "true": True, "off": False, "false": False}
+NUMBER: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
+SWITCH: Final = {"on": True, "true": True, "off": False, "false": False}
+IF_NOT_FOUND: Final = {"error": False, "value": True}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,7 +243,7 @@ class _Reader:
 
 def _number(text: str) -> float:
     stripped = text.strip()
-    value = float(stripped) if _NUMBER.fullmatch(stripped) else math.nan
+    value = float(stripped) if NUMBER.fullmatch(stripped) else math.nan
     if not math.isfinite(value):
         raise _RejectedError(f"expected a number, got {shown(text)}")
     return value
@@ -261,16 +262,17 @@ def _number_from(least: float) -> Callable[[str], float]:
 
 
 def _switch(text: str) -> bool:
-    value = _SWITCH.get(text.strip().lower())
+    value = SWITCH.get(text.strip().lower())
     if value is None:
-        raise _RejectedError(f"expected one of {', '.join(_SWITCH)}, got {shown(text)}")
+        raise _RejectedError(f"expected one of {', '.join(SWITCH)}, got {shown(text)}")
     return value
 
 
 def _if_not_found(text: str) -> bool:
-    if text.strip() not in {"error", "value"}:
-        raise _RejectedError(f"expected error or value, got {shown(text)}")
-    return text.strip() == "value"
+    value = IF_NOT_FOUND.get(text.strip())
+    if value is None:
+        raise _RejectedError(f"expected {' or '.join(IF_NOT_FOUND)}, got {shown(text)}")
+    return value
 
 
 _E = TypeVar("_E", bound=Enum)

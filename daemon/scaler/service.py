@@ -21,7 +21,7 @@ from daemon.scaler.keys import MetadataError
 from daemon.scaler.subscriptions import Subscriptions
 from daemon.telemetry import SelfMetrics
 from receivers.grpc_services import GrpcServices, Serving
-from receivers.listening import ListenError, listen
+from receivers.listening import SERVER_OPTIONS, ListenError, listen
 
 SLOW_TICK_S: Final = 0.25
 """How often subscriptions are looked through for those that saw no evaluation for long."""
@@ -35,17 +35,11 @@ MAX_STATUS_LENGTH: Final = 1000
 """Characters of a status text: it travels as a header, which clients limit to 8 KiB."""
 
 _OPTIONS: Final = (
-    ("grpc.so_reuseport", 0),  # a port that is taken is an error
-    # C-core cancels calls at random above 1,000 waiting ones (opencensus.md 4.9): after a restart KEDA opens two streams
-    # for each trigger at once, and comes back to a lost one after up to 60 s (keda.md 1.9).
-    ("grpc.server.max_pending_requests", 1_000_000),
-    ("grpc.server.max_pending_requests_hard_limit", 2_000_000),
-    ("grpc.server_max_unrequested_time_in_server", 300),
+    *SERVER_OPTIONS,
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
     ("grpc.keepalive_time_ms", 30_000),  # KEDA's client sends no pings (keda.md 1.9)
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.max_pings_without_data", 0),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
 )
 _STATUS: Final[Mapping[Refusal, grpc.StatusCode]] = {
@@ -70,6 +64,7 @@ class KedaScaler:
         count: Callable[[str, int], None],
         held: Mapping[str, Told] | None = None,
         ready: bool = True,
+        credentials: Any = None,
         serving: Serving | None = None,
         metrics: SelfMetrics | None = None,
     ) -> None:
@@ -86,11 +81,13 @@ class KedaScaler:
             retention_ms: `exporters.windows.retention`, 0 for none.
             count: Adds an amount to the scaler's counter of that name.
             held: What the last process told, from its `held`.
+            credentials: What TLS is spoken with, as grpc makes them; None for plain text.
             ready: False while a snapshot is still to be loaded: listen first, then call `become_ready`.
             serving: What gRPC's health service tells.
             metrics: Where it shows how long calls take.
         """
         self._config = config
+        self._credentials = credentials
         self._clock = clock
         self._sleep = sleep
         self._count = count
@@ -132,7 +129,7 @@ class KedaScaler:
         self._services = GrpcServices([schema.SERVICE], schema.official_files, self._serving)
         server.add_generic_rpc_handlers((self._handlers(), self._services))
         try:
-            port = await listen(server, self._config.endpoint, retry_for_s=0.0)
+            port = await listen(server, self._config.endpoint, 0.0, self._credentials)
         except ListenError as error:
             raise OSError(error.cause.errno or errno.EADDRINUSE, str(error)) from error
         await server.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -188,7 +189,19 @@ def _read_head(head: Mapping[str, Any]) -> tuple[int, Held]:
         SnapshotError: the first slice is no head.
     """
     try:
-        held = {str(key): Told(**told) for key, told in head["held"].items()}
+        held = {str(key): _read_told(**told) for key, told in head["held"].items()}
         return int(head["at_ms"]), held
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise SnapshotError(f"its head cannot be read: {error!r}") from error
+
+
+def _read_told(*, value: object, active: object, at_ms: object) -> Told:
+    """Return what was told, if it is what can have been told: it will be told again."""
+    if (
+        not isinstance(value, float)
+        or not math.isfinite(value)
+        or not isinstance(active, bool)
+        or not isinstance(at_ms, int)
+    ):
+        raise ValueError(f"held: {value!r}, {active!r}, {at_ms!r}")
+    return Told(value=value, active=active, at_ms=at_ms)

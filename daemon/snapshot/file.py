@@ -145,6 +145,13 @@ def _decode(text: bytes, data: bytes) -> Dump:
                 raise SnapshotError(f"an array of {dtype!r}")
             dump[key] = np.frombuffer(data, dtype=dtype, count=count, offset=start)
             start += dump[key].nbytes
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         raise SnapshotError(f"a part that cannot be read: {error!r}") from error
     return dump

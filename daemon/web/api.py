@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 import socket
+import ssl
 import struct
 import time
 import zlib
@@ -21,6 +22,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from daemon.seldom import Seldom
 from daemon.web.listener import GRACE_S, HttpListener
+from receivers.guard import Guard
 
 log = structlog.get_logger(__name__)
 
@@ -28,6 +30,8 @@ MAX_LINE_BYTES = 512 * 1024
 """Request line: KEDA and many others put the query there; its length is judged by who reads it."""
 JSON = "application/json"
 TEXT = "text/plain; charset=utf-8"
+OPEN_PATHS = frozenset({"/-/healthy", "/-/ready"})
+"""Answered whoever asks."""
 
 _GZIP_FROM_BYTES = 1024
 _GZIP_HERE_BYTES = 64 * 1024
@@ -103,6 +107,11 @@ async def read_body(request: web.BaseRequest, limit_bytes: int) -> bytes:
     """
     if (request.content_length or 0) > limit_bytes:
         raise TooLargeError(limit_bytes)
+    if request.content.is_eof():  # it came with the head, or right behind it
+        whole = request.content.read_nowait()
+        if len(whole) > limit_bytes:
+            raise TooLargeError(limit_bytes)
+        return whole
     body = bytearray()
     async for chunk in request.content.iter_any():
         body += chunk
@@ -121,6 +130,8 @@ class ApiServer(HttpListener):
         worker: ThreadPoolExecutor,
         *,
         allowed_origins: Sequence[str] = (),
+        context: ssl.SSLContext | None = None,
+        guard: Guard | None = None,
         count: Callable[[str, int], None],
         took: Callable[[str, float], None] = lambda _path, _seconds: None,
     ) -> None:
@@ -128,7 +139,7 @@ class ApiServer(HttpListener):
 
         `count(status, 1)` hears of every answer, "malformed" for status; `took(path, seconds)` of those from our paths.
         """
-        super().__init__(endpoint, {})
+        super().__init__(endpoint, {}, context=context, guard=guard)
         self._exact = {path: _Known(path, one) for path, one in routes.items() if "*" not in path}
         self._patterns = [
             (re.compile(re.escape(path).replace(r"\*", "([^/]+)")), _Known(path, one))
@@ -189,6 +200,9 @@ class ApiServer(HttpListener):
 
     async def _page(self, request: web.BaseRequest) -> Page:
         path = _SLASHES.sub("/", request.rel_url.raw_path)
+        refused = await self._refused(request, path)
+        if refused is not None:
+            return refused
         known, argument = self._find(path)
         if known is None:
             return text_page(f"no such path: {unquote(path)[:200]}", 404)
@@ -209,6 +223,17 @@ class ApiServer(HttpListener):
             return text_page(str(error), 413)
         finally:
             self._took(known.path, time.perf_counter() - began_s)
+
+    async def _refused(self, request: web.BaseRequest, path: str) -> Page | None:
+        """Return the answer to who may not ask; probes and a browser's preflight carry no credentials."""
+        if path.rstrip("/") in OPEN_PATHS or request.method == "OPTIONS":
+            return None
+        why = await self._refusal(request)
+        if why is None or self._guard is None:
+            return None
+        page = text_page(why, 401)
+        headers = {"WWW-Authenticate": self._guard.challenge}
+        return Page(status=401, content_type=TEXT, body=page.body, headers=headers)
 
     def _find(self, path: str) -> tuple[_Known | None, str]:
         known = self._exact.get(path) or self._exact.get(path.rstrip("/"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
@@ -13,7 +12,7 @@ from typing import NamedTuple, TypeVar
 from daemon.clock import Clock
 from daemon.web.envelope import ApiError, Reply
 from daemon.web.formatting import Renderer
-from daemon.web.turns import Pauses, Room, Turn, stepwise
+from daemon.web.turns import Gone, Pauses, Room, Turn, stepwise
 from query.engine import PreparedQuery, PromEngine, QueryOptions
 from query.errors import QueryError
 from query.evaluate.results import QueryResult
@@ -146,7 +145,7 @@ class Asking:
         if wish.timeout_s is not None:
             timeout_s = min(wish.timeout_s, timeout_s)
         deadline_s = time.monotonic() + timeout_s
-        gone = threading.Event()
+        gone = Gone()
 
         def begin() -> Sliced[PreparedQuery]:
             left_s = max(0.0, deadline_s - time.monotonic()) if turn.waited else timeout_s
@@ -231,7 +230,7 @@ class Asking:
             return False
         return not any(isinstance(node, Subquery) for node in walk(prepared.expr))
 
-    def _options(self, wish: Wish, timeout_s: float, gone: threading.Event) -> QueryOptions:
+    def _options(self, wish: Wish, timeout_s: float, gone: Gone) -> QueryOptions:
         lookback_ms = wish.lookback_ms or self._settings.lookback_ms
         return QueryOptions(
             lookback_ms=lookback_ms,

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
+
+from daemon.web.access import Access
 
 TIMEOUT_S = 130.0
 """A little longer than a query may take by default."""
+_OPEN: Final = Access()
 MAX_ANSWER_BYTES = 256 * 1024 * 1024
 
 
@@ -22,7 +26,9 @@ class AskError(Exception):
         self.is_bad_question = is_bad_question
 
 
-def fetch(url: str, endpoint: str, parameters: Mapping[str, str]) -> Mapping[str, Any]:
+def fetch(
+    url: str, endpoint: str, parameters: Mapping[str, str], access: Access = _OPEN
+) -> Mapping[str, Any]:
     """Return the envelope with which `/api/v1/{endpoint}` at a server's base URL answers a form.
 
     Raises:
@@ -34,13 +40,20 @@ def fetch(url: str, endpoint: str, parameters: Mapping[str, str]) -> Mapping[str
         )
     body = urllib.parse.urlencode(parameters).encode()
     request = urllib.request.Request(f"{url.rstrip('/')}/api/v1/{endpoint}", data=body)  # noqa: S310 checked above
+    for name, value in access.headers.items():
+        request.add_unredirected_header(name, value)  # credentials are for this server alone
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:  # noqa: S310
+        with urllib.request.urlopen(  # noqa: S310
+            request, timeout=TIMEOUT_S, context=access.context
+        ) as response:
             return _document(response.read(MAX_ANSWER_BYTES), url)
     except urllib.error.HTTPError as error:
         raise _refusal(error, url) from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
+        if isinstance(reason, ssl.SSLCertVerificationError):
+            text = f"its certificate is not trusted: {reason.verify_message}"
+            raise AskError(f"cannot ask {url}: {text}; --ca-file names who vouches") from error
         text = getattr(reason, "strerror", None) or str(reason)
         raise AskError(f"cannot ask {url}: {text.lower()}; is tallyd running there?") from error
 
@@ -57,6 +70,9 @@ def _document(body: bytes, url: str) -> Mapping[str, Any]:
 
 def _refusal(error: urllib.error.HTTPError, url: str) -> AskError:
     body = error.read(MAX_ANSWER_BYTES)
+    if error.code == 401:
+        text = body[:200].decode(errors="replace").strip()
+        return AskError(f"cannot ask {url}: {text}; see --token-file and --header")
     try:
         document = _document(body, url)
         kind, text = str(document["errorType"]), str(document["error"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Mapping, Sequence
 
 from aiohttp import web
@@ -23,9 +24,11 @@ class HealthCheck(HttpListener):
         config: HealthCheckConfig,
         missing: Callable[[], Sequence[str]],
         details: Callable[[], Mapping[str, str]],
+        *,
+        context: ssl.SSLContext | None = None,
     ) -> None:
         pages = {"/healthz": self._alive, "/readyz": self._ready, "/": self._ready}
-        super().__init__(config.endpoint, pages)
+        super().__init__(config.endpoint, pages, context=context)
         self._missing = missing
         self._details = details
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
@@ -19,9 +20,11 @@ from daemon.web.metadata import describe_families
 from daemon.web.prometheus import QueryApi
 from daemon.web.remote_write import RemoteWrite, remote_write_routes
 from daemon.web.status import StatusApi
+from daemon.web.targets import Targets, target_routes
 from query.durations import format_duration
 from query.engine import DEFAULT_LOOKBACK_MS
 from query.queryable import Queryable
+from receivers.guard import Guard
 from receivers.model import MetricHeader
 
 
@@ -53,6 +56,9 @@ class HttpApi:
         reloaded: Callable[[], bool] = lambda: True,
         administration: Administration | None = None,
         diagnose: Diagnose = lambda: (),
+        targets: Targets,
+        context: ssl.SSLContext | None = None,
+        guard: Guard | None = None,
         count: Callable[[str, int], None],
         took: Callable[[str, float], None] = lambda _path, _seconds: None,
     ) -> None:
@@ -72,6 +78,9 @@ class HttpApi:
             yaml: Returns the running configuration.
             reloaded: Returns whether that is what the file says.
             diagnose: Returns what is wrong.
+            targets: Returns what is scraped.
+            context: What TLS is spoken with; None for plain text.
+            guard: Who may ask; None for everybody.
             administration: What may be done to the process, from this machine; None for nothing.
             count: Hears the status of every answer.
             took: Hears how many seconds an answer took, by path.
@@ -109,12 +118,15 @@ class HttpApi:
             **remote_write_routes(remote_write),
             **admin_routes(administration),
             **doctor_routes(diagnose),
+            **target_routes(targets),
         }
         self._server = ApiServer(
             config.endpoint,
             routes,
             self._worker,
             allowed_origins=config.cors.allowed_origins,
+            context=context,
+            guard=guard,
             count=count,
             took=took,
         )

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import ssl
+
 from aiohttp import web
 
 from daemon.exposition import CONTENT_TYPE
 from daemon.telemetry import SelfMetrics
 from daemon.web.listener import HttpListener
+from receivers.guard import Guard
 
 
 class MetricsPage(HttpListener):
     """Answers `/metrics`; `/` leads there."""
 
-    def __init__(self, endpoint: str, metrics: SelfMetrics) -> None:
-        super().__init__(endpoint, {"/metrics": self._page, "/": _lead_on})
+    def __init__(
+        self,
+        endpoint: str,
+        metrics: SelfMetrics,
+        *,
+        context: ssl.SSLContext | None = None,
+        guard: Guard | None = None,
+    ) -> None:
+        pages = {"/metrics": self._page, "/": _lead_on}
+        super().__init__(endpoint, pages, context=context, guard=guard)
         self._metrics = metrics
 
     async def _page(self, _request: web.Request) -> web.Response:

@@ -21,6 +21,7 @@ MAX_PARAMETERS = 1000
 MAX_TIME_MS = 2**53
 """Times that survive as JSON numbers; 285,000 years either way."""
 
+_NUMBER = re.compile(r"[+-]?[0-9.]+([eE][+-]?[0-9]+)?", re.ASCII)
 _RFC_3339 = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
@@ -36,7 +37,7 @@ class Parameters:
             ApiError: one is not UTF-8 or holds too many parameters.
         """
         self._values: dict[str, list[str]] = {}
-        for source in sources:
+        for source in [one for one in sources if one]:
             for name, value in _decode(source):
                 self._values.setdefault(name, []).append(value)
 
@@ -147,7 +148,7 @@ def shortened(text: str) -> str:
 
 def _number(text: str) -> float | None:
     """Return the finite number that a text is, in decimal notation."""
-    if len(text) > 100 or not re.fullmatch(r"[+-]?[0-9.]+([eE][+-]?[0-9]+)?", text, re.ASCII):
+    if len(text) > 100 or not _NUMBER.fullmatch(text):
         return None
     try:
         number = float(text)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
+
 from aiohttp import web
 
 from daemon.exporters.prometheus.exporter import PrometheusExporter
 from daemon.web.listener import GRACE_S, HttpListener
 from receivers.consumer import Batch
+from receivers.guard import Guard
 
 _OPEN_METRICS = "application/openmetrics-text"
 
@@ -14,8 +17,15 @@ _OPEN_METRICS = "application/openmetrics-text"
 class ScrapePage(HttpListener):
     """Shows what an exporter holds; `Part` and `Consumer` in one."""
 
-    def __init__(self, endpoint: str, exporter: PrometheusExporter) -> None:
-        super().__init__(endpoint, {})
+    def __init__(
+        self,
+        endpoint: str,
+        exporter: PrometheusExporter,
+        *,
+        context: ssl.SSLContext | None = None,
+        guard: Guard | None = None,
+    ) -> None:
+        super().__init__(endpoint, {}, context=context, guard=guard)
         self._exporter = exporter
 
     def consume(self, batch: Batch) -> None:
@@ -37,7 +47,7 @@ class ScrapePage(HttpListener):
         await self._exporter.stop()
 
     def _build_runner(self) -> web.BaseRunner:
-        app = web.Application()
+        app = self._application()
         app.router.add_get("/metrics", self._page)
         app.router.add_post("/metrics", self._page)
         return web.AppRunner(app, access_log=None, shutdown_timeout=GRACE_S)

@@ -19,7 +19,6 @@ PROMETHEUS_VERSION = "3.5.0"
 _EMPTY: Mapping[str, object] = {
     "/api/v1/rules": {"groups": []},
     "/api/v1/alerts": {"alerts": []},
-    "/api/v1/targets": {"activeTargets": [], "droppedTargets": []},
     "/api/v1/alertmanagers": {"activeAlertmanagers": [], "droppedAlertmanagers": []},
     "/api/v1/query_exemplars": [],
 }

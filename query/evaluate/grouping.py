@@ -27,11 +27,8 @@ class Groups:
     """intp[n]: the series sorted by group; None if they are."""
     starts: IndexArray
     """intp[g]: where each group begins in `order`."""
-
-    @property
-    def sizes(self) -> IndexArray:
-        """intp[g]: the number of series of each group, present or not."""
-        return np.diff(self.starts, append=len(self.of_row))
+    sizes: IndexArray
+    """intp[g]: the number of series of each group, present or not."""
 
     def gather(self, values: Float64Array) -> Float64Array:
         """Return `values`, [n, s], in the order of the groups."""
@@ -95,6 +92,7 @@ def _groups(numbers: dict[Labels, int], of_row: IndexArray) -> Groups:
         of_row=of_row,
         order=None if is_sorted else order,
         starts=np.searchsorted(of_row[order], np.arange(len(numbers))),
+        sizes=np.bincount(of_row, minlength=len(numbers)),
     )
 
 

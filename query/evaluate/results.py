@@ -138,7 +138,8 @@ def _result(
     rows = np.arange(len(labels)) if rows is None else rows
     if times_ms is None:
         count = 1 if kind is ResultType.STRING else len(rows)
-        times_ms = np.broadcast_to(context.times_ms[:1], count)
+        first_ms = context.times_ms[:1]
+        times_ms = first_ms if count == 1 else np.broadcast_to(first_ms, count)
     return QueryResult(
         type=kind,
         labels=labels,

@@ -3,6 +3,7 @@
   ring        samples of all rows, in one pair of arrays
   rows        what else is kept per series; `Series`, which callers hold
   index       labels -> rows
+  pairs       pairs of label name and value, each kept once
   catalogue   sender and labels -> series
   senders     intervals, ends, clocks
   times       times as senders give them

@@ -13,12 +13,10 @@ class Catalogue:
     """Finds a series by sender and labels.
 
     Nearly every label set belongs to one sender: it maps to the series itself, and to a dict only where it is shared.
-    Equal pairs of label name and value are kept once.
     """
 
     def __init__(self) -> None:
         self._by_labels: dict[Labels, Series | Shared] = {}
-        self._pairs: dict[tuple[str, str], tuple[str, str]] = {}
 
     def __len__(self) -> int:
         return len(self._by_labels)
@@ -36,13 +34,6 @@ class Catalogue:
         if found is None:
             return []
         return list(found.values()) if isinstance(found, dict) else [found]
-
-    def intern(self, labels: Labels) -> Labels:
-        """Return `labels` made of pairs that other label sets use too."""
-        twin = self._by_labels.get(labels)
-        if twin is not None:
-            return next(iter(twin.values())).labels if isinstance(twin, dict) else twin.labels
-        return tuple([self._pairs.setdefault(pair, pair) for pair in labels])
 
     def add(self, series: Series) -> list[Series]:
         """Remember `series`; return the others with its labels, oldest first."""
@@ -68,8 +59,3 @@ class Catalogue:
         (left,) = found.values()
         self._by_labels[series.labels] = left
         return left
-
-    def forget_pairs(self, in_use: int) -> None:
-        """Drop the shared pairs once there are far more than `in_use`; they come back as they are used."""
-        if len(self._pairs) > 2 * in_use + 1024:
-            self._pairs.clear()

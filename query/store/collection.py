@@ -8,6 +8,7 @@ from query.labels import METRIC_NAME, SENDER, Labels
 from query.queryable import NO_TIME, Int64Array, is_stale
 from query.store.catalogue import Catalogue
 from query.store.index import Index
+from query.store.pairs import Pairs
 from query.store.ring import Rings
 from query.store.rows import LOOK_FIRST, RowTable, Series
 from query.store.senders import Sender, SenderTable
@@ -25,10 +26,16 @@ class Collection:
         self.rows = RowTable(self.rings)
         self.index = Index()
         self._catalogue = Catalogue()
+        self._pairs = Pairs(self.index, self.rows)
         self._scanned = 0
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def has_free_rows(self) -> bool:
+        """Whether a new series would take the place of one that has gone."""
+        return len(self.rows) < self.rows.end
 
     def get(self, sender: str, labels: Labels) -> Series | None:
         """Return the series, or None."""
@@ -38,10 +45,20 @@ class Collection:
         """Return how many series a metric has."""
         return self.index.count(METRIC_NAME, name)
 
-    def create(self, sender: Sender, labels: Labels, *, start_ms: int, is_counter: bool) -> Series:
+    def create(
+        self,
+        sender: Sender,
+        labels: Labels,
+        *,
+        start_ms: int,
+        is_counter: bool,
+        source: int = 0,
+    ) -> Series:
         """Return a new series; older senders with the same labels watch for it from now on."""
-        labels = self._catalogue.intern(labels)
+        twins = self._catalogue.sharing(labels)
+        labels = twins[0].labels if twins else self._pairs.shared(labels)
         series = self.rows.open(sender, labels, start_ms=start_ms, is_counter=is_counter)
+        self.rows.source[series.row] = source
         others = self._catalogue.add(series)
         for one in others:
             one.sender.watched.add(labels)
@@ -49,6 +66,12 @@ class Collection:
         self.rows.shared[series.row] = bool(others)
         self.index.add(series.row, labels)
         return series
+
+    def claim(self, series: Series, source: int) -> bool:
+        """Note what the sender calls `series`, 0 where that is not known; return False if it is another's already."""
+        known = int(self.rows.source[series.row])
+        self.rows.source[series.row] = known or source
+        return not source or known in (0, source)
 
     def restart(self, series: Series, start_ms: int) -> None:
         """Note that the sender has declared another start time for `series`."""
@@ -60,14 +83,14 @@ class Collection:
 
     def remove(self, series: list[Series]) -> None:
         """Forget `series`: rings and rows are free, questions do not find them, their names have lapsed."""
-        self.index.remove([(one.row, one.shown) for one in series])
+        self.index.remove([(one.row, self._shown(one)) for one in series])
         for one in series:
             left = self._catalogue.remove(one)
             if left is not None:
                 self.rows.shared[left.row] = False
             one.sender.lapse(one.name)
         self.rows.close(series)
-        self._catalogue.forget_pairs(len(self))
+        self._pairs.forget(len(self))
 
     def copy(self, series: Series, to: Series, *, as_zero: bool) -> None:
         """Give `to`, if it is empty, the samples of `series` and what is known of its newest; or zeros in their place."""
@@ -118,7 +141,7 @@ class Collection:
         new: list[Series] = []
         for labels in sender.watched:
             live = [one for one in self._catalogue.sharing(labels) if self._is_live(one)]
-            untold = [one for one in live if one.shown is one.labels]
+            untold = [one for one in live if self._shown(one) is one.labels]
             if len(live) > 1 and untold:
                 told[labels] = [one.sender.name for one in live]
                 new.extend(untold)
@@ -128,12 +151,12 @@ class Collection:
 
     def show_senders(self, series: list[Series]) -> None:
         """Show the label `sender` on each of `series`, in place of any that they have."""
-        self.index.remove([(one.row, one.shown) for one in series])
+        self.index.remove([(one.row, self._shown(one)) for one in series])
         for one in series:
             others = [pair for pair in one.labels if pair[0] != SENDER]
-            one.shown = tuple(sorted([*others, (SENDER, one.sender.name)]))
-            self.rows.shown[one.row] = one.shown
-            self.index.add(one.row, one.shown)
+            shown = tuple(sorted([*others, (SENDER, one.sender.name)]))
+            self.rows.shown[one.row] = shown
+            self.index.add(one.row, shown)
 
     def _goes_on(self, row: int) -> bool:
         """Return whether another sender continues what is shown as the same series."""
@@ -144,8 +167,12 @@ class Collection:
         return any(
             self._is_live(one) or one.sender.deadline_ms > end_ms
             for one in self._catalogue.sharing(mine.labels)
-            if one is not mine and one.shown == mine.shown
+            if one is not mine and self._shown(one) == self._shown(mine)
         )
+
+    def _shown(self, series: Series) -> Labels:
+        labels: Labels = self.rows.shown[series.row]
+        return labels
 
     def _is_live(self, series: Series) -> bool:
         return bool(self.senders.live[series.sender.number])

@@ -84,7 +84,14 @@ class Loading:
             self._senders += [self._load_sender(one) for one in dump.get("senders", ())]
             if "series" in dump:
                 self._load_series(dump)
-        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        except (
+            KeyError,
+            IndexError,
+            TypeError,
+            ValueError,
+            AttributeError,
+            OverflowError,
+        ) as error:
             raise DumpError(f"not a dump of series: {error!r}") from error
 
     def finish(self) -> None:
@@ -191,7 +198,7 @@ def _dump_series(collection: Collection, first: int, place: Mapping[Sender, int]
         "series": {
             "labels": [one.labels for one in series],
             "sender": [place[one.sender] for one in series],
-            "shows_sender": [one.shown is not one.labels for one in series],
+            "shows_sender": [table.shown[one.row] is not one.labels for one in series],
             "is_counter": table.is_counter[rows].tolist(),
             "row": rows.tolist(),
             "start_ms": table.start_ms[rows].tolist(),

@@ -82,6 +82,11 @@ class Index:
         posting = self._postings.get(name, {}).get(value, _NO_ROWS)
         return 1 if isinstance(posting, int) else len(posting)
 
+    def first(self, name: str, value: str) -> int | None:
+        """Return a row that carries this label, or None."""
+        posting = self._postings.get(name, {}).get(value)
+        return posting if posting is None or isinstance(posting, int) else posting[0]
+
     def names(self) -> list[str]:
         """Return every label name that a row carries."""
         return [name for name in self._postings if name]

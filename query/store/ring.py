@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from query.queryable import STALE_BITS, BoolArray, Float64Array, Int64Array
 from query.slices import Sliced, whole
+from query.store.slots import Found, Slots, count_lines, positions
 from query.store.table import Table, resized
 
 RING_SIZES = (16, 64, 256, 1024)
@@ -200,27 +201,33 @@ class Rings:
         Rows may be written, opened and closed in the pauses: each is read whole between two of them.
         """
         counts = np.empty(len(rows), dtype=np.int64)
-        table, block = Table(len(rows)), rows[:0]
+        table, part = Table(len(rows)), slice(0, 0)
         at, most, depth = 0, _BLOCK, 0
         while at < len(rows):
             if at:
-                yield depth * len(block)
+                yield depth * (part.stop - part.start)
             block = rows[at : at + most]
-            width = self._width(block, start_ms)
+            slots = self._slots(block)
+            width = self._width(slots, start_ms)
             most = min(max(_CELLS // max(width, 1), 1), _BLOCK)
-            block = block[:most]
-            first, found = self._range(block, width, start_ms, end_ms)
-            found[~self.same(block, since)] = 0
-            counts[at : at + len(block)] = found
-            depth = int(found.max(initial=0))
+            if most < len(block):
+                block, slots = block[:most], Slots(*[column[:most] for column in slots])
+            part = slice(at, at + len(block))
+            found = self._found(slots, width, start_ms, end_ms)
+            found.counts[~self.same(block, since)] = 0
+            counts[part] = found.counts
+            depth = int(found.counts.max(initial=0))
+            if len(block) == len(rows):
+                times_ms, values = self._copies(slots, found, depth)
+                return Samples(times_ms.T, values.T, counts)
             if depth > table.room:
                 yield from table.deepened(depth, at)
-                continue  # the rows may have changed
+                if at:
+                    continue  # the rows may have changed
             if depth:
-                where = _positions(first, depth, self._base.take(block), self._mask.take(block))
-                table.times_ms[:depth, at : at + len(block)] = self._times.take(where)
-                table.values[:depth, at : at + len(block)] = self._values.take(where)
-            at += len(block)
+                times_ms, values = self._copies(slots, found, depth)
+                table.times_ms[:depth, part], table.values[:depth, part] = times_ms, values
+            at = part.stop
         depth = int(counts.max(initial=0))
         return Samples(table.times_ms[:depth].T, table.values[:depth].T, counts)
 
@@ -266,30 +273,42 @@ class Rings:
         values = self._values.take(base + (number & mask))
         return Samples(times_ms[:, None], values[:, None], there.astype(np.int64))
 
-    def _range(
-        self, rows: Rows, width: int, start_ms: int, end_ms: int
-    ) -> tuple[Int64Array, Int64Array]:
-        """Return the number of the first sample of each row in (start_ms, end_ms], and how many there are.
+    def _slots(self, rows: Rows) -> Slots:
+        return Slots(self._base.take(rows), self._mask.take(rows), self._written.take(rows))
 
-        They are among the `width` newest.
-        """
-        written, mask = self._written.take(rows), self._mask.take(rows)
-        first = written - np.minimum(np.minimum(written, mask + 1), width)
-        times = self._times.take(_positions(first, width, self._base.take(rows), mask))
-        there = np.arange(width)[:, None] < written - first
-        before = np.count_nonzero((times <= start_ms) & there, axis=0)
-        counts = np.count_nonzero((times <= end_ms) & there, axis=0) - before
-        return first + before, np.maximum(counts, 0)
+    def _found(self, slots: Slots, width: int, start_ms: int, end_ms: int) -> Found:
+        """Return where the samples in (start_ms, end_ms] are, all of them among the `width` newest of each ring."""
+        held = slots.held()
+        first = slots.written - np.minimum(held, width)
+        where = positions(first, width, slots.base, slots.mask)
+        times_ms = self._times.take(where)
+        early, until = times_ms <= start_ms, times_ms <= end_ms
+        if int(held.min(initial=width)) < width:
+            there = np.arange(width)[:, None] < held
+            early &= there
+            until &= there
+        before = count_lines(early)
+        # A time that has moved back may lie before the start too: such a row has none, not less than none.
+        counts = np.maximum(count_lines(until) - before, 0)
+        return Found(first, before, counts, where, times_ms)
 
-    def _width(self, rows: Rows, start_ms: int) -> int:
-        """Return how many of the newest samples of each row reach back to `start_ms`, rounded up."""
-        written, mask = self._written.take(rows), self._mask.take(rows)
-        base, held = self._base.take(rows), np.minimum(written, mask + 1)
+    def _copies(self, slots: Slots, found: Found, depth: int) -> tuple[Int64Array, Float64Array]:
+        """Return times and values of what was found, `depth` lines of them."""
+        before = int(found.before[0])
+        if before + depth <= len(found.where) and (found.before == before).all():
+            lines = slice(before, before + depth)
+            return found.times_ms[lines], self._values.take(found.where[lines])
+        where = positions(found.first + found.before, depth, slots.base, slots.mask)
+        return self._times.take(where), self._values.take(where)
+
+    def _width(self, slots: Slots, start_ms: int) -> int:
+        """Return how many of the newest samples of each ring reach back to `start_ms`, rounded up."""
+        held = slots.held()
         longest = int(held.max(initial=0))
         width = min(_FIRST_WIDTH, longest)
         while width < longest:
             longer = np.flatnonzero(held > width)
-            at = base[longer] + (written[longer] - width - 1 & mask[longer])
+            at = slots.base[longer] + (slots.written[longer] - width - 1 & slots.mask[longer])
             if not np.count_nonzero(self._times.take(at) > start_ms):
                 break
             width = min(2 * width, longest)
@@ -338,11 +357,3 @@ def _last_column(samples: Samples) -> Samples:
     rows, last = np.arange(len(samples.counts)), np.maximum(samples.counts - 1, 0)
     times_ms, values = samples.times_ms[rows, last], samples.values[rows, last]
     return Samples(times_ms[:, None], values[:, None], np.minimum(samples.counts, 1))
-
-
-def _positions(first: Int64Array, width: int, base: Int64Array, mask: Int64Array) -> Int64Array:
-    """Return int64[width, n]: where in the arrays the samples number `first` and following lie."""
-    at = np.arange(width)[:, None] + first
-    at &= mask
-    at += base
-    return at

@@ -21,15 +21,11 @@ NO_ROW = -1
 class Series:
     """One time series of one sender; whoever appends keeps it until it is no longer alive."""
 
-    __slots__ = ("alive", "labels", "row", "sender", "shown", "source")
+    __slots__ = ("alive", "labels", "row", "sender")
 
     def __init__(self, sender: Sender, labels: Labels, row: int) -> None:
         self.sender = sender
-        self.source = 0
-        """What the sender calls it (`Store.series`), 0 where that is not known."""
         self.labels = labels
-        self.shown = labels
-        """What questions see: with the label `sender` where another live sender has the same labels."""
         self.row = row
         self.alive = True
         """False once it was forgotten: its row may be another's by then."""
@@ -63,7 +59,12 @@ class RowTable:
         self.sender_number = np.zeros(0, dtype=np.int64)
         """NO_ROW where the row is free."""
         self.shown = np.empty(0, dtype=np.object_)
-        """What questions see as the labels of a series, None where the row is free."""
+        """What questions see as the labels of a series, None where the row is free.
+
+        With the label `sender` where another live sender has the same labels.
+        """
+        self.source = np.zeros(0, dtype=np.int64)
+        """What the sender calls the series (`Store.series`), 0 where that is not known."""
         self.shared = np.zeros(0, dtype=np.bool_)
         """Whether another sender's series has the same labels."""
 
@@ -143,3 +144,4 @@ class RowTable:
         self.sender_number = resized(self.sender_number, rows)
         self.shared = resized(self.shared, rows)
         self.shown = resized(self.shown, rows)
+        self.source = resized(self.source, rows)

@@ -119,18 +119,23 @@ class Sender:
         known = self.newest_sample_ms if self.sampled else self.report_at_ms
         return min(max(self.known_before_ms, known), self.report_at_ms + MAX_AHEAD_MS)
 
-    def report(self, at_ms: int) -> None:
-        """Begin a report."""
+    def report(self, at_ms: int, *, is_regular: bool = True) -> None:
+        """Begin a report; one between the regular ones says nothing about the gaps between those."""
         if self.report_at_ms != NO_TIME:
             self.known_before_ms = self.known_until_ms
+        if is_regular:
+            self.hear(at_ms)
+        self.settle_names()
+        self.report_at_ms = at_ms
+        self.sampled = False
+
+    def hear(self, at_ms: int) -> None:
+        """Note when a regular report arrived."""
         if self.gap_from_ms == NO_TIME or at_ms < self.gap_from_ms:
             self.gap_from_ms = at_ms
         elif at_ms - self.gap_from_ms >= ONE_REPORT_MS:
             self.gaps_ms = [*self.gaps_ms[1 - REMEMBERED_REPORTS :], at_ms - self.gap_from_ms]
             self.gap_from_ms = at_ms
-        self.settle_names()
-        self.report_at_ms = at_ms
-        self.sampled = False
 
     def settle_names(self) -> None:
         """Count the last report's names among those of earlier reports."""
@@ -185,9 +190,13 @@ class Sender:
         return changed
 
     def trust_clock(self, times_ms: Int64Array) -> None:
-        """Take the times of a message as they are: what remote write replays may be of any age."""
-        self.newest_sample_ms = max(self.newest_sample_ms, int(times_ms.max()))
-        self.sampled = True
+        """Take the times of a message as they are: what remote write replays may be of any age.
+
+        Without those of stale markers: that a series has ended does not say that nothing happened until then.
+        """
+        if len(times_ms):
+            self.newest_sample_ms = max(self.newest_sample_ms, int(times_ms.max()))
+            self.sampled = True
 
     def _offset_ms(self, oldest_ms: int) -> int:
         """Return the correction for a message whose oldest time is `oldest_ms`."""

@@ -41,7 +41,7 @@ NOTICES = {
     "sender_ended": "a sender reports no more; sender",
     "sender_clock_shifted": "once per sender: its clock is off; sender, offset_ms",
     "labels_shared_by_live_senders": "two live senders, equal labels; label_sets, labels and senders of one of them",
-    "series_refused": "a limit refused a series, at most once a minute; metric, limit, setting",
+    "series_refused": "a limit refused a series, at most once a minute; metric, limit, setting, sender",
     "sender_refused": "max_senders refused a sender, at most once a minute; sender, limit",
     "metric_name_refused": "max_known_names refused a name, at most once a minute; metric, limit",
 }

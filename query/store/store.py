@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from query.labels import Labels, Matcher, name_in
-from query.queryable import NO_TIME, Selection
+from query.queryable import NO_TIME, Selection, is_stale
 from query.slices import Sliced, whole
+from query.store.admission import ONE_SOURCE, Admission, Refusals
 from query.store.collection import Collection
 from query.store.dump import VERSION, Dump, DumpError, Loading, dump_collection
 from query.store.intake import Intake
@@ -28,20 +29,15 @@ from query.store.senders import (
 )
 from query.store.settings import (
     COUNTERS,
-    EVICTED_AT_ONCE,
     FORGOTTEN_AT_ONCE,
-    MAX_LABEL_CHARACTERS,
     NOTICES,
     Notify,
     StoreSettings,
 )
-from query.store.telling import Refusals
 from query.store.times import MAX_TIME_MS, int64_times, known_starts
 from query.store.totals import Part
 
 __all__ = ["COUNTERS", "NOTICES", "Series", "Store", "StoreSettings"]
-
-ONE_SOURCE = "series of one sender with equal labels"
 
 
 class Store:
@@ -52,9 +48,8 @@ class Store:
         self._notify = notify
         self.counters: Counter[str] = Counter(dict.fromkeys(COUNTERS, 0))
         self._empty()
-        self._all_live = False
-        """Whether the last search for series of ended senders found none, and no sender has ended since."""
         self._refusals = Refusals(notify)
+        self._admission = Admission(settings, self.counters, self._refusals)
 
     def sender_opened(self, sender: str, at_ms: int, *, report_interval_ms: int) -> None:
         """Count a stream of `sender`; its default report interval is its protocol's."""
@@ -65,20 +60,27 @@ class Store:
         known.streams += 1
         self._senders.update(known)
 
-    def sender_reported(self, sender: str, at_ms: int) -> None:
-        """Note a report of `sender`; its samples follow."""
+    def sender_reported(self, sender: str, at_ms: int, *, is_regular: bool = True) -> None:
+        """Note a report of `sender`; its samples follow. One between the regular ones leaves the report interval alone."""
         known = self._senders.get(sender) or self._add_sender(
             sender, at_ms, DEFAULT_REPORT_INTERVAL_MS
         )
         if known is None:
             return
-        known.report(at_ms)
+        known.report(at_ms, is_regular=is_regular)
         if not self._live(known):
             self._senders.live[known.number] = True
             self._notify("sender_began", {"sender": sender})
         self._senders.update(known)
         if known.watched:
             self._tell_apart(known)
+
+    def sender_heard(self, sender: str, at_ms: int) -> None:
+        """Note a report of `sender` whose samples do not follow: later ones are there already."""
+        known = self._senders.get(sender)
+        if known is not None:
+            known.hear(at_ms)
+            self._senders.update(known)
 
     def sender_closed(self, sender: str, at_ms: int) -> None:
         """Note the end of a stream of `sender`."""
@@ -131,19 +133,18 @@ class Store:
                 until_ms = at_ms + int(MISSED_INTERVALS * DEFAULT_REPORT_INTERVAL_MS)
                 self._names.refuse(name_in(labels), until_ms)
                 return None
-            if not self._admit(known, labels, at_ms):
+            if not self._admission.admits(self._collection, self._names, known, labels, at_ms):
                 return None
             series = self._collection.create(
-                known, labels, start_ms=start_ms, is_counter=is_counter
+                known, labels, start_ms=start_ms, is_counter=is_counter, source=source
             )
-        elif source and series.source and series.source != source:
-            self._refuse(series.sender, name_in(labels), at_ms, 1, ONE_SOURCE)
+        elif not self._collection.claim(series, source):
+            self._admission.refuse(self._names, series.sender, name_in(labels), ONE_SOURCE, at_ms)
             return None
         elif start_ms != NO_TIME:
             self._collection.restart(series, start_ms)
         if count_of is not None:
             self._collection.rows.count_row[series.row] = count_of.row
-        series.source = source or series.source
         return series
 
     def append(
@@ -168,11 +169,11 @@ class Store:
         rows = [one.row for one in series]
         times, numbers = int64_times(times_ms), np.array(values, dtype=np.float64)
         if not correct_clock:
-            known.trust_clock(times)
+            known.trust_clock(times[~is_stale(numbers)])
         elif known.observe_clock(times, at_ms):
             self._tell_shift(known)
         starts = None if starts_ms is None else known_starts(starts_ms, known.clock_offset_ms)
-        if known.clock_offset_ms:
+        if correct_clock and known.clock_offset_ms:
             times += known.clock_offset_ms
         self._senders.known_until_ms[known.number] = known.known_until_ms
         # What a filter leaves is mostly one series: arrays of one element cost more than what is in them.
@@ -281,7 +282,7 @@ class Store:
         ended = self._senders.end_due(now_ms)
         if ended:
             self.counters["ended_senders"] += len(ended)
-            self._all_live = False
+            self._admission.note_ended()
             rows, ends_ms = self._collection.ending(ended)
             self._intake.end(rows, ends_ms, now_ms)
             for sender in ended:
@@ -295,6 +296,18 @@ class Store:
         for sender in self._senders.all():
             if sender.streams == 0 and sender.series_count == 0 and not self._live(sender):
                 self._senders.remove(sender)
+
+    def shut(self, *, is_shut: bool) -> None:
+        """Let no new senders in, and new series only where others have left room: memory is short."""
+        self._admission.is_shut = is_shut
+
+    def evict(self, most: int) -> int:
+        """Forget up to so many series of ended senders, those that ended first; return how many."""
+        return self._admission.evict(self._collection, most)
+
+    def blamed(self) -> dict[str, int]:
+        """Return how many series of each sender were refused, of those with most."""
+        return dict(self._admission.blamed)
 
     def excuse(self, now_ms: int) -> None:
         """Let no sender end for a silence before `now_ms`: nothing was heard, because the process did not run."""
@@ -345,44 +358,12 @@ class Store:
         return bool(self._senders.live[sender.number])
 
     def _add_sender(self, name: str, at_ms: int, report_interval_ms: int) -> Sender | None:
-        sender = self._senders.add(name, report_interval_ms)
+        sender = None
+        if not self._admission.is_shut:
+            sender = self._senders.add(name, report_interval_ms)
         if sender is None:
-            self.counters["refused_senders"] += 1
-            limit = self._settings.max_senders
-            self._refusals.tell("sender_refused", at_ms, {"sender": name, "limit": limit})
+            self._admission.refuse_sender(name, at_ms)
         return sender
-
-    def _admit(self, sender: Sender, labels: Labels, at_ms: int) -> bool:
-        """Return whether there is room for another series; those of ended senders make it (DESIGN 5)."""
-        name = name_in(labels)
-        limit, setting = MAX_LABEL_CHARACTERS, "characters of all labels together"
-        if sum([len(key) + len(value) for key, value in labels]) <= limit:
-            limit, setting = self._settings.max_series_per_metric, "max_series_per_metric"
-            if not limit or self._collection.of_metric(name) < limit:
-                limit, setting = self._settings.max_series, "max_series"
-                if len(self._collection) < limit or self._make_room():
-                    return True
-        self._refuse(sender, name, at_ms, limit, setting)
-        return False
-
-    def _refuse(self, sender: Sender, name: str, at_ms: int, limit: int, setting: str) -> None:
-        self.counters["refused_series"] += 1
-        # What it reports is missing for as long as it is live, whether or not it reports within a window.
-        self._names.refuse(name, max(at_ms, sender.deadline_ms))
-        sender.lapse(name[:MAX_NAME_LENGTH])
-        name = name[:MAX_NAME_LENGTH]
-        self._refusals.tell(
-            "series_refused", at_ms, {"metric": name, "limit": limit, "setting": setting}
-        )
-
-    def _make_room(self) -> bool:
-        if self._all_live:
-            return False
-        ended = self._collection.ended(EVICTED_AT_ONCE)
-        self.counters["evicted_series"] += len(ended)
-        self._collection.remove(ended)
-        self._all_live = not ended
-        return bool(ended)
 
     def _tell_shift(self, sender: Sender) -> None:
         self.counters["shifted_senders"] += 1

@@ -33,8 +33,8 @@ MAX_LAYOUTS = 4096
 MAX_LAYOUT_BYTES = 4096
 MAX_KNOWN_LABELS = 16_384
 MAX_KNOWN_LABELS_BYTES = 2048
-_PHANTOM_METRICS = "grpc.io/client/"
-_PHANTOM_VALUE = b"opencensus.proto.agent."
+PHANTOM_METRICS = "grpc.io/client/"
+PHANTOM_VALUE = "opencensus.proto.agent."
 
 # Any: message objects; protobuf ships no types.
 Message = Any
@@ -115,7 +115,7 @@ class Decoder:
             kind=kind,
             label_keys=keys,
             signature="\0".join((str(descriptor.type), *keys)),
-            may_hold_phantoms=header.name.startswith(_PHANTOM_METRICS),
+            may_hold_phantoms=header.name.startswith(PHANTOM_METRICS),
         )
 
     def learn_time(self, raw: bytes) -> None:
@@ -157,6 +157,20 @@ class WireMetric(Metric):
         self._layout = layout
         self._message = message
         self._part = part
+
+    @property
+    def layout(self) -> Layout:
+        """What the descriptor says."""
+        return self._layout
+
+    def first_start_unix_nano(self) -> int:
+        """Return since when the first series counts; 0 without one: all series of one view have the same (opencensus.md 4.5)."""
+        for _, (_, raw_start, _), _ in self._series():
+            try:
+                return unix_nano(schema.TimestampParts.FromString(raw_start))
+            except schema.WireError:
+                break
+        return 0
 
     @property
     def series_count(self) -> int:
@@ -283,4 +297,4 @@ class WireMetric(Metric):
 def _is_phantom(labels: bytes) -> bool:
     """Return whether the first label value is one of ocagent's own streams (opencensus.md 4.3)."""
     values = label_values_of(labels)
-    return bool(values) and values[0].value.startswith(_PHANTOM_VALUE)
+    return bool(values) and values[0].value.startswith(PHANTOM_VALUE.encode())

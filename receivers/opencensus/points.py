@@ -52,6 +52,11 @@ class Kind:
     read_value: Callable[[Message], Value | Refusal]
     build_point: Callable[[Message, Frame], DataPoint | Refusal]
 
+    @property
+    def is_integer(self) -> bool:
+        """Whether values are whole numbers."""
+        return self.read_value is _read_int
+
 
 def unix_nano(timestamp: Message) -> int:
     """Return Unix nanoseconds; 0 for a time that is missing, not after 1970 or beyond int64."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import grpc
 import structlog
@@ -18,7 +18,7 @@ from receivers.addresses import peer_address
 from receivers.consumer import NOT_COUNTED, Batch, Clock, Consumer, Count, Passed, Presence, Sender
 from receivers.errors import ConsumeError, DecodeError
 from receivers.grpc_services import GrpcServices, Serving
-from receivers.listening import listen
+from receivers.listening import SERVER_OPTIONS, listen
 from receivers.opencensus.decode import Decoder
 from receivers.opencensus.parts import parts_of
 from receivers.opencensus.refusals import Refusal
@@ -37,19 +37,27 @@ _LARGE_BYTES = 65_536
 """Smaller messages are handed on as they are, without a look at how many series there are; daprd's have some 43 KB."""
 _LOG_EVERY_MS = 10_000
 
-_OPTIONS = (
-    # C-core cancels calls at random above 1,000 waiting ones: a fleet that reconnects loses streams (4.9).
-    ("grpc.server.max_pending_requests", 1_000_000),
-    ("grpc.server.max_pending_requests_hard_limit", 2_000_000),
-    ("grpc.server_max_unrequested_time_in_server", 300),
-    # The server never sends data, so keepalive pings must not wait for any (1.3).
-    ("grpc.http2.max_pings_without_data", 0),
-    # Two servers must not share a port unnoticed.
-    ("grpc.so_reuseport", 0),
-)
-
 # Any: grpc ships no types.
 Context = Any
+
+
+class Scraping(Protocol):
+    """Reads senders' values between their reports (`receivers.opencensus.scraping`)."""
+
+    hand_on: Callable[[Batch], None]
+    """Takes what was read; the server sets it."""
+
+    def opened(self, sender: Sender, host: str) -> None:
+        """A stream of `sender` has begun; it comes from the IP address `host`."""
+
+    def closed(self, sender: Sender) -> None:
+        """A stream of `sender` has ended."""
+
+    def takes_over(self, batch: Batch) -> bool:
+        """Learn from a report; return whether its values are to be left out: newer ones were read."""
+
+    async def stop(self) -> None:
+        """Read no more."""
 
 
 class OpenCensusServer:
@@ -70,8 +78,10 @@ class OpenCensusServer:
         keepalive_time_ms: int = DEFAULT_KEEPALIVE_TIME_MS,
         keepalive_timeout_ms: int = DEFAULT_KEEPALIVE_TIMEOUT_MS,
         bind_retry_s: float = DEFAULT_BIND_RETRY_S,
+        credentials: Any = None,
         serving: Serving | None = None,
         passed: Passed = NOT_COUNTED,
+        scraping: Scraping | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._consumer = consumer
@@ -79,7 +89,7 @@ class OpenCensusServer:
         self._clock = clock
         self._count = count
         self._options = (
-            *_OPTIONS,
+            *SERVER_OPTIONS,
             ("grpc.max_receive_message_length", max_recv_msg_size_bytes),
             # Notices pods that vanish without FIN. C-core waits for its ping timeout of 60 s, whatever the keepalive
             # timeout says, if only the latter is set.
@@ -89,9 +99,13 @@ class OpenCensusServer:
         )
         self._bind_retry_s = bind_retry_s
         self._passed = passed
+        self._credentials = credentials
         self._decoder = Decoder(count)
         self._server: Any = None  # grpc ships no types
         self._serving = serving or Serving()
+        self._scraping = scraping
+        if scraping is not None:
+            scraping.hand_on = self._hand_on
         self._services: GrpcServices | None = None
         self._stopping = False
         self._streams: set[asyncio.Task[Any]] = set()  # of any result: grpc owns them
@@ -114,7 +128,7 @@ class OpenCensusServer:
         server = grpc.aio.server(options=self._options)
         self._services = GrpcServices([METRICS_SERVICE], official_files, self._serving)
         server.add_generic_rpc_handlers((*self._handlers(), self._services))
-        port = await listen(server, self._endpoint, self._bind_retry_s)
+        port = await listen(server, self._endpoint, self._bind_retry_s, self._credentials)
         await server.start()
         self._server = server
         return port
@@ -127,6 +141,8 @@ class OpenCensusServer:
         self._stopping = True
         if self._services is not None:
             self._services.end()
+        if self._scraping is not None:
+            await self._scraping.stop()
         stopped = asyncio.create_task(server.stop(grace_s))
         await asyncio.sleep(0)  # the port closes first
         for stream in tuple(self._streams):
@@ -170,9 +186,10 @@ class OpenCensusServer:
             self._streams.discard(task)
 
     async def _read_metrics(self, context: Context) -> None:
-        state = StreamState(self._decoder, peer_address(context.peer()))
+        peer = peer_address(context.peer())
+        state = StreamState(self._decoder, peer)
         messages = 0
-        with self._present() as be_present:
+        with self._present(peer) as be_present:
             while (raw := await context.read()) is not grpc.aio.EOF:
                 messages += 1
                 try:
@@ -186,7 +203,7 @@ class OpenCensusServer:
             self._count(Refusal.ONE_MESSAGE_STREAM, 1)
 
     @contextmanager
-    def _present(self) -> Iterator[Callable[[Sender, int], None]]:
+    def _present(self, peer: str) -> Iterator[Callable[[Sender, int], None]]:
         """Give a function that tells Presence who sends the stream; the end of the block closes the last sender."""
         present: Sender | None = None
 
@@ -194,9 +211,11 @@ class OpenCensusServer:
             nonlocal present
             if sender != present:
                 if present is not None:
-                    self._presence.closed(present, at_ms)
+                    self._close(present, at_ms)
                 present = sender
                 self._presence.opened(sender, at_ms)
+                if self._scraping is not None:
+                    self._scraping.opened(sender, peer)
 
         self.active_streams += 1
         try:
@@ -204,7 +223,12 @@ class OpenCensusServer:
         finally:
             self.active_streams -= 1
             if present is not None:
-                self._presence.closed(present, self._clock())
+                self._close(present, self._clock())
+
+    def _close(self, sender: Sender, at_ms: int) -> None:
+        self._presence.closed(sender, at_ms)
+        if self._scraping is not None:
+            self._scraping.closed(sender)
 
     def _receive(
         self, state: StreamState, raw: bytes, be_present: Callable[[Sender, int], None]
@@ -222,6 +246,9 @@ class OpenCensusServer:
         if state.sender is not None:
             be_present(state.sender, at_ms)
         if batch is None:
+            return
+        if self._scraping is not None and self._scraping.takes_over(batch):
+            self._presence.heard(batch.sender, at_ms)
             return
         self._presence.reported(batch.sender, at_ms)
         parts = parts_of(batch) if len(raw) > _LARGE_BYTES else (batch,)

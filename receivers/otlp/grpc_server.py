@@ -16,7 +16,8 @@ import grpc
 
 from receivers.addresses import peer_address
 from receivers.grpc_services import GrpcServices, Serving
-from receivers.listening import listen
+from receivers.guard import Guard
+from receivers.listening import SERVER_OPTIONS, listen
 from receivers.otlp.answers import encode_answer
 from receivers.otlp.receiver import OtlpReceiver, Taken
 from receivers.otlp.request_refusals import RequestRefusal
@@ -34,16 +35,6 @@ OTHER_SERVICES: Mapping[str, str] = {
 # Any: grpc ships no types.
 Context = Any
 
-_OPTIONS = (
-    # C-core cancels calls at random above 1,000 waiting ones: a fleet that comes back at once would lose reports.
-    ("grpc.server.max_pending_requests", 1_000_000),
-    ("grpc.server.max_pending_requests_hard_limit", 2_000_000),
-    ("grpc.server_max_unrequested_time_in_server", 300),
-    # The server sends keepalive pings to peers that never call.
-    ("grpc.http2.max_pings_without_data", 0),
-    # Two servers must not share a port unnoticed.
-    ("grpc.so_reuseport", 0),
-)
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _STATUS_DETAILS = "grpc-status-details-bin"
 _UNTIL_CANCELLED_S = 1.0
@@ -83,11 +74,16 @@ class OtlpGrpcServer:
         receiver: OtlpReceiver,
         settings: GrpcSettings | None = None,
         *,
+        credentials: Any = None,
+        guard: Guard | None = None,
         serving: Serving | None = None,
     ) -> None:
+        """Listen on nothing yet; with `credentials`, as grpc makes them, over TLS; `guard` decides who may send."""
         self._endpoint = endpoint
         self._receiver = receiver
         self._settings = settings or GrpcSettings()
+        self._credentials = credentials
+        self._guard = guard
         self._server: Any = None  # grpc ships no types
         self._serving = serving or Serving()
         self._services: GrpcServices | None = None
@@ -102,7 +98,7 @@ class OtlpGrpcServer:
         server = grpc.aio.server(options=_options(self._settings))
         self._services = GrpcServices([METRICS_SERVICE], official_files, self._serving)
         server.add_generic_rpc_handlers((*self._handlers(), self._services))
-        port = await listen(server, self._endpoint, 0)
+        port = await listen(server, self._endpoint, 0, self._credentials)
         await server.start()
         self._server = server
         return port
@@ -129,6 +125,7 @@ class OtlpGrpcServer:
 
     async def _export(self, _messages: Any, context: Context) -> bytes:
         peer = peer_address(context.peer())
+        await self._check(context, peer)
         raw = await self._message(context, peer)
         metadata = _metadata(context) if self._settings.include_metadata else None
         answer = self._receiver.receive(raw, peer=peer, metadata=metadata)
@@ -136,6 +133,16 @@ class OtlpGrpcServer:
             return encode_answer(answer)
         await _abort(context, answer)
         raise AssertionError("abort raises")
+
+    async def _check(self, context: Context, peer: str) -> None:
+        """End the call of a peer that may not send."""
+        if self._guard is None:
+            return
+        headers = {key: values[0] for key, values in _metadata(context).items()}
+        why = await self._guard.refusal(headers, peer)
+        if why is not None:
+            self._receiver.refuse(RequestRefusal.UNAUTHENTICATED)
+            await _abort(context, Failure(Code.UNAUTHENTICATED, why))
 
     async def _message(self, context: Context, peer: str) -> bytes:
         """Return the call's one message; without any the call ends here."""
@@ -159,14 +166,16 @@ class OtlpGrpcServer:
         raise AssertionError("abort raises")
 
     async def _refuse(self, service: str, signal: str, _messages: Any, context: Context) -> None:
-        self._receiver.refuse_signal(signal, peer_address(context.peer()))
+        peer = peer_address(context.peer())
+        await self._check(context, peer)
+        self._receiver.refuse_signal(signal, peer)
         text = f"unknown service {service}: tallyd takes metrics only"
         await context.abort(grpc.StatusCode.UNIMPLEMENTED, text)
 
 
 def _options(settings: GrpcSettings) -> list[tuple[str, int]]:
     options = [
-        *_OPTIONS,
+        *SERVER_OPTIONS,
         ("grpc.max_receive_message_length", settings.max_recv_msg_size_bytes),
         # Notices peers that vanish without FIN; the ping timeout as in the OpenCensus server.
         ("grpc.keepalive_time_ms", settings.keepalive_time_ms),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from aiohttp import web
 
 from receivers.addresses import plain_address
 from receivers.errors import DecodeError
+from receivers.guard import Guard
 from receivers.listening import listening_socket
 from receivers.otlp.answers import encode_answer, encode_answer_json
 from receivers.otlp.compression import (
@@ -62,11 +64,20 @@ class OtlpHttpServer:
     """Receives OTLP over HTTP; everything runs on the event loop of the caller of `start`."""
 
     def __init__(
-        self, endpoint: str, receiver: OtlpReceiver, settings: HttpSettings | None = None
+        self,
+        endpoint: str,
+        receiver: OtlpReceiver,
+        settings: HttpSettings | None = None,
+        *,
+        context: ssl.SSLContext | None = None,
+        guard: Guard | None = None,
     ) -> None:
+        """Listen on nothing yet; with `context` over TLS; `guard` decides who may send."""
         self._endpoint = endpoint
         self._receiver = receiver
         self._settings = settings or HttpSettings()
+        self._context = context
+        self._guard = guard
         self._cors = Cors(self._settings.cors)
         self._encodings = frozenset(self._settings.encodings)
         self._runner: web.ServerRunner | None = None
@@ -89,7 +100,7 @@ class OtlpHttpServer:
         self._server = LimitedServer(self._answer, self._settings.limits, self._receiver.refuse)
         self._runner = web.ServerRunner(self._server, shutdown_timeout=_GRACE_S)
         await self._runner.setup()
-        await web.SockSite(self._runner, listening).start()
+        await web.SockSite(self._runner, listening, ssl_context=self._context).start()
         port: int = listening.getsockname()[1]
         return port
 
@@ -108,8 +119,22 @@ class OtlpHttpServer:
         header_is_complete(request)
         if self._cors.is_preflight(request.method, request.headers):
             return web.Response(status=204, headers=self._cors.preflight(request.headers))
-        response = await self._routed(request)
+        response = await self._refused(request) or await self._routed(request)
         response.headers.update(self._cors.answer(request.headers))
+        return response
+
+    async def _refused(self, request: web.BaseRequest) -> web.Response | None:
+        """Return the answer to a peer that may not send, whatever it asks for."""
+        if self._guard is None:
+            return None
+        headers = {name.lower(): value for name, value in reversed([*request.headers.items()])}
+        why = await self._guard.refusal(headers, _peer(request))
+        if why is None:
+            return None
+        self._receiver.refuse(RequestRefusal.UNAUTHENTICATED)
+        is_json = _media_type(request.headers.getall("Content-Type", [])) == JSON
+        response = _response(Failure(Code.UNAUTHENTICATED, why), is_json)
+        response.headers["WWW-Authenticate"] = self._guard.challenge
         return response
 
     async def _routed(self, request: web.BaseRequest) -> web.Response:

@@ -27,6 +27,8 @@ class RequestRefusal(StrEnum):
     """A request with logs, traces or profiles."""
     NOT_HTTP = "not_http"
     """Bytes on the HTTP port that are no HTTP/1 request."""
+    UNAUTHENTICATED = "unauthenticated"
+    """A request without the credentials that the port asks for."""
     TOO_SLOW = "too_slow"
     """A request that was not there in time."""
     TOO_MANY_CONNECTIONS = "too_many_connections"

@@ -29,6 +29,9 @@ from receivers.model import (
 OPENMETRICS: Final = "application/openmetrics-text"
 MAX_DATA_POINTS: Final = 200_000
 """Of one page: as many as the store holds series by default."""
+MAX_LINE_CHARACTERS: Final = 32 * 1024
+"""Of a sample: the parser takes longer by the square of its labels, and the store holds no series with as many."""
+_LONG_LINE: Final = re.compile(rf"^[^#\n][^\n]{{{MAX_LINE_CHARACTERS}}}", re.MULTILINE)
 _NANOS: Final = 1_000_000_000
 _COUNTER: Final = re.compile(r"^# TYPE (\S+) counter\s*$", re.MULTILINE)
 _CUMULATIVE: Final = frozenset({MetricType.SUM, MetricType.HISTOGRAM})
@@ -56,6 +59,10 @@ def decode_page(text: str, *, content_type: str, at_unix_nano: int) -> list[Metr
         DecodeError: it is no page of metrics.
     """
     is_openmetrics = content_type.partition(";")[0].strip().lower() == OPENMETRICS
+    if _LONG_LINE.search(text):
+        raise DecodeError(
+            "page of metrics", f"a line is longer than {MAX_LINE_CHARACTERS} characters"
+        )
     parse = openmetrics_parser if is_openmetrics else parser
     try:
         families = list(parse.text_string_to_metric_families(text))

@@ -1,6 +1,6 @@
 """A WriteRequest's bytes to metrics whose points stay rows of numbers (promql.md 6.1, 6.3).
 
-A series that was seen before is recognised by the bytes of its labels, which are not decoded again; if it has one
+A series that was seen before is recognised by a digest of its labels' bytes, which are not decoded again; if it has one
 sample in the usual encoding, that is read together with all others of its kind in one go.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from itertools import repeat
 
 import numpy as np
@@ -65,6 +66,9 @@ _TYPES = (
 )
 _NANOS_PER_MS = 1_000_000
 
+_KEY_BYTES = 16
+"""No two series in the world have the same digest; the bytes themselves would cost 20 MB with 100,000 series."""
+
 _TAIL = 18
 """Bytes of one sample as field 2 of a series, times from 2004 to 2109: 2 before it, 9 of value, 7 of time."""
 _VALUE = slice(3, 11)
@@ -89,15 +93,19 @@ class FamilyMetadata:
 class Rows:
     """The samples of one metric in one batch; implements `receivers.model.EncodedPoints`.
 
-    A series' key is the bytes of its labels: label sets that are only kept for who may ask again would take 1 KB each.
+    A series' key is the digest of its labels' bytes: label sets that are only kept for who may ask again would take 1 KB each.
     """
 
+    keys: list[bytes] = field(default_factory=list)
     series: list[bytes] = field(default_factory=list)
+    """The labels' bytes."""
     times_ms: list[int] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
+    _by_key: dict[bytes, bytes] = field(default_factory=dict)
 
-    def add(self, series: bytes, time_ms: int, value: float) -> None:
+    def add(self, key: bytes, series: bytes, time_ms: int, value: float) -> None:
         """Add one sample."""
+        self.keys.append(key)
         self.series.append(series)
         self.times_ms.append(time_ms)
         self.values.append(value)
@@ -120,12 +128,14 @@ class Rows:
     def rows(self) -> Iterator[EncodedRow]:
         """Yield the value of each sample."""
         times = [time_ms * _NANOS_PER_MS for time_ms in self.times_ms]
-        return map(EncodedRow, self.series, times, self.values, repeat(None))
+        return map(EncodedRow, self.keys, times, self.values, repeat(None))
 
     def describe(self, key: Hashable) -> tuple[dict[str, AnyValue], int]:
         """Return the labels of the series, less its name; its start time is not known."""
+        if not self._by_key:
+            self._by_key = dict(zip(self.keys, self.series, strict=True))
         assert isinstance(key, bytes)  # noqa: S101 keys come from `rows`
-        return _read_labels(TimeSeries.FromString(key))[1], 0
+        return _read_labels(TimeSeries.FromString(self._by_key[key]))[1], 0
 
 
 class DuplicateLabelError(Exception):
@@ -151,7 +161,7 @@ class Decoder:
         self, *, max_known_series: int = MAX_KNOWN_SERIES, max_families: int = MAX_FAMILIES
     ) -> None:
         self._known: dict[bytes, MetricHeader] = {}
-        """The metric of each series, by the bytes of its labels."""
+        """The metric of each series, by its key."""
         self._headers: dict[str, MetricHeader] = {}
         self._max_known_series = max_known_series
         self._max_families = max_families
@@ -198,22 +208,24 @@ class Decoder:
 
     def _read_plain(self, raws: list[bytes], batch: _Batch, latest_ms: int) -> list[bytes]:
         """Read the plain ones of known series in one go; return the others, to be read one by one."""
-        known: list[tuple[bytes, MetricHeader]] = []
+        known: list[tuple[bytes, bytes, MetricHeader]] = []
         plain: list[bytes] = []
         get = self._known.get
         others = []
         for raw in raws:
             series = raw[:-_TAIL]
-            header = get(series)
+            key = _key(series)
+            header = get(key)
             tail = raw[-_TAIL:]
             if header is None:
                 series = raw[:-_ZERO_TAIL]
-                header = get(series)
+                key = _key(series)
+                header = get(key)
                 tail = _AS_ZERO + raw[2 - _ZERO_TAIL :]
                 if header is None or raw[-_ZERO_TAIL : 2 - _ZERO_TAIL] != _ZERO_BEGINS:
                     others.append(raw)
                     continue
-            known.append((series, header))
+            known.append((key, series, header))
             plain.append(tail)
         if not known:
             return others
@@ -221,10 +233,11 @@ class Decoder:
         if odd:
             # Rare: something in there is no plain sample, or too far ahead.
             return raws
-        for (series, header), time_ms, value in zip(known, times_ms, values, strict=True):
+        for (key, series, header), time_ms, value in zip(known, times_ms, values, strict=True):
             rows = batch.get(header)
             if rows is None:
                 rows = batch[header] = Rows()
+            rows.keys.append(key)
             rows.series.append(series)
             rows.times_ms.append(time_ms)
             rows.values.append(value)
@@ -243,7 +256,7 @@ class Decoder:
         refused[Refusal.NATIVE_HISTOGRAM] += len(message.histograms)
         if known is None:
             return
-        series, header = known
+        key, series, header = known
         # Writers send a series' samples in time order.
         newest = message.samples[-MAX_SAMPLES_PER_SERIES:]
         refused[Refusal.SURPLUS_SAMPLE] += len(message.samples) - len(newest)
@@ -256,12 +269,14 @@ class Decoder:
                 continue
             if number // MAX_REPEATS == len(batches):
                 batches.append({})
-            batches[number // MAX_REPEATS].setdefault(header, Rows()).add(series, time_ms, value)
+            batches[number // MAX_REPEATS].setdefault(header, Rows()).add(
+                key, series, time_ms, value
+            )
 
     def _recognise(
         self, message: Message, refused: Counter[Refusal]
-    ) -> tuple[bytes, MetricHeader] | None:
-        """Return the key and the metric of the series with these labels, None where it cannot be stored.
+    ) -> tuple[bytes, bytes, MetricHeader] | None:
+        """Return key, labels' bytes and metric of the series with these labels, None where it cannot be stored.
 
         Raises:
             WireError: A label is not protobuf.
@@ -270,10 +285,11 @@ class Decoder:
         if len(message.labels) > MAX_LABELS:
             refused[Refusal.TOO_MANY_LABELS] += 1
             return None
-        key = b"".join([b"\x0a" + _varint(len(label)) + label for label in message.labels])
+        series = b"".join([b"\x0a" + _varint(len(label)) + label for label in message.labels])
+        key = _key(series)
         header = self._known.get(key)
         if header is not None:
-            return key, header
+            return key, series, header
         try:
             metric, _ = _read_labels(message)
         except DuplicateLabelError:
@@ -290,7 +306,7 @@ class Decoder:
         if header is None:
             header = self._headers[metric] = MetricHeader(name=metric, type=MetricType.GAUGE)
         self._known[key] = header
-        return key, header
+        return key, series, header
 
     def _keep_metadata(self, raw: bytes, refused: Counter[Refusal]) -> None:
         try:
@@ -350,6 +366,10 @@ def _read_tails(joined: list[bytes], latest_ms: int) -> tuple[list[int], list[fl
     odd = odd or bool((times_ms > latest_ms).any())
     values = np.ascontiguousarray(tails[:, _VALUE]).view("<f8").reshape(-1)
     return times_ms.tolist(), values.tolist(), odd
+
+
+def _key(series: bytes) -> bytes:
+    return blake2b(series, digest_size=_KEY_BYTES).digest()
 
 
 def _varint(number: int) -> bytes:

@@ -1,21 +1,24 @@
-"""A server that is asked PromQL and written to over one kept connection, and what the kernel says of it."""
+"""A server that is asked PromQL and written to over kept connections, and what the kernel says of it."""
 
 from __future__ import annotations
 
 import http.client
 import json
+import threading
 import time
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 from tests.support.promtest.servers import Server
-from tests.support.remote_write import HEADERS
+from tests.support.remote_write import HEADERS, compressed, time_series, write_request
 
 UNMEASURED = 3
+BEAT_S = 0.5
+"""A writer that says nothing for two intervals has ended, and then each of its series gets one sample more."""
 
 
 class Asked:
-    """A started server; one request at a time."""
+    """A started server; one request at a time, while its writer goes on with a series that nobody asks for."""
 
     def __init__(self, server: Server, url: str) -> None:
         """Ask the server that answers at `url`, which `server` started last."""
@@ -23,6 +26,10 @@ class Asked:
         address = urlsplit(url)
         assert address.hostname is not None
         self._connection = http.client.HTTPConnection(address.hostname, address.port, timeout=120)
+        self._beating = http.client.HTTPConnection(address.hostname, address.port, timeout=120)
+        self._closed = threading.Event()
+        self._beat = threading.Thread(target=self._go_on)
+        self._beat.start()
 
     def ask(self, query: str, at_ms: int) -> bytes:
         """Return the answer to an instant query."""
@@ -53,7 +60,10 @@ class Asked:
         return self.cpu_s() - before_s
 
     def close(self) -> None:
+        self._closed.set()
+        self._beat.join()
         self._connection.close()
+        self._beating.close()
 
     def cpu_s(self) -> float:
         """Return user and system time so far, of all threads."""
@@ -66,9 +76,25 @@ class Asked:
         [resident] = [line for line in lines if line.startswith("VmRSS")]
         return int(resident.split()[1]) * 1024 / 1e6
 
+    def _go_on(self) -> None:
+        while not self._closed.wait(BEAT_S):
+            now = [(int(time.time() * 1000), 1.0)]
+            body = compressed(write_request([time_series([("__name__", "up")], now)]))
+            _post(self._beating, "/api/v1/write", body, HEADERS, 204)
+
     def _post(self, path: str, body: bytes, headers: dict[str, str], expected: int) -> bytes:
-        self._connection.request("POST", path, body=body, headers=headers)
-        response = self._connection.getresponse()
-        text = response.read()
-        assert response.status == expected, text[:500]
-        return text
+        return _post(self._connection, path, body, headers, expected)
+
+
+def _post(
+    connection: http.client.HTTPConnection,
+    path: str,
+    body: bytes,
+    headers: dict[str, str],
+    expected: int,
+) -> bytes:
+    connection.request("POST", path, body=body, headers=headers)
+    response = connection.getresponse()
+    text = response.read()
+    assert response.status == expected, text[:500]
+    return text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import grpc
@@ -13,48 +13,8 @@ import pytest
 import trustme
 
 from daemon.certificates import CertificateError, Certificates
-from daemon.config.server_tls import OPENSSL_NAMES, ServerTlsConfig
-
-EXPIRES = datetime(2090, 1, 1, tzinfo=UTC)
-
-
-class Files:
-    """A folder with a certificate for localhost, its key and its authority, as cert-manager lays them."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._version = 0
-        self.authority = trustme.CA()
-        self.link = folder / "..data"
-        self.rotate()
-
-    def rotate(self) -> None:
-        """Swap the link to new files."""
-        self._version += 1
-        folder = self._folder / f"v{self._version}"
-        folder.mkdir()
-        issued = self.authority.issue_cert(
-            "localhost", not_after=EXPIRES + timedelta(self._version)
-        )
-        issued.cert_chain_pems[0].write_to_path(folder / "tls.crt")
-        issued.private_key_pem.write_to_path(folder / "tls.key")
-        self.authority.cert_pem.write_to_path(folder / "ca.crt")
-        new = self._folder / "..new"
-        new.symlink_to(folder)
-        new.replace(self.link)
-
-    def config(self, **more: object) -> ServerTlsConfig:
-        """Return settings that name the files."""
-        files = {"cert_file": f"{self.link}/tls.crt", "key_file": f"{self.link}/tls.key"}
-        return ServerTlsConfig(**{**files, **more})  # type: ignore[arg-type]  # as a test likes
-
-    def client(self, *, certificate: bool = False) -> ssl.SSLContext:
-        """Return a client's side that trusts the authority."""
-        context = ssl.create_default_context()
-        self.authority.configure_trust(context)
-        if certificate:
-            self.authority.issue_cert("client").configure_cert(context)
-        return context
+from daemon.config.server_tls import OPENSSL_NAMES
+from tests.support.certificates import EXPIRES, Files
 
 
 @pytest.fixture
@@ -62,7 +22,9 @@ def files(tmp_path: Path) -> Files:
     return Files(tmp_path)
 
 
-async def seen_expiry(server: ssl.SSLContext, client: ssl.SSLContext) -> str:
+async def seen_expiry(
+    server: ssl.SSLContext, client: ssl.SSLContext, server_hostname: str = "localhost"
+) -> str:
     """Shake hands over loopback and return when the server's certificate expires, as the client sees it."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -74,7 +36,7 @@ async def seen_expiry(server: ssl.SSLContext, client: ssl.SSLContext) -> str:
     async with listening:
         port = listening.sockets[0].getsockname()[1]
         reader, writer = await asyncio.open_connection(
-            "127.0.0.1", port, ssl=client, server_hostname="localhost"
+            "127.0.0.1", port, ssl=client, server_hostname=server_hostname
         )
         try:
             writer.write(b"x")
@@ -141,6 +103,30 @@ async def test_clients_must_show_a_certificate(files: Files) -> None:
     assert await seen_expiry(certificates.context, files.client(certificate=True))
     with pytest.raises((ssl.SSLError, ConnectionResetError, AssertionError)):
         await seen_expiry(certificates.context, files.client())
+
+
+async def test_an_authority_that_was_rotated_away_vouches_for_nobody(files: Files) -> None:
+    """After a rotation of `client_ca_file` its old clients are turned away, the new ones are served."""
+    certificates = Certificates(files.config(**files.client_ca), "x")
+    old = files.client(certificate=True)
+    assert await seen_expiry(certificates.context, old)
+    files.client_authority = trustme.CA()
+    files.rotate()
+    certificates.refresh(60_000, lambda _result, _amount: None)
+    assert await seen_expiry(certificates.context, files.client(certificate=True))
+    with pytest.raises((ssl.SSLError, ConnectionResetError, AssertionError)):
+        await seen_expiry(certificates.context, old)
+
+
+async def test_a_client_that_names_no_server(files: Files) -> None:
+    """Without the name of a server in its handshake a client gets what is in force, too."""
+    certificates = Certificates(files.config(), "x")
+    files.rotate()
+    certificates.refresh(60_000, lambda _result, _amount: None)
+    nameless = files.client()
+    nameless.check_hostname = False
+    expiry = await seen_expiry(certificates.context, nameless, server_hostname="")
+    assert expiry == "Jan  3 00:00:00 2090 GMT"
 
 
 async def test_the_lowest_version(files: Files) -> None:

@@ -141,3 +141,42 @@ def test_every_processor() -> None:
     """A file with every action and operation of every processor can be built."""
     path = Path(__file__).parents[1] / "config" / "processors.good.yaml"
     assert load_checked(path, {}).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(
+            "receivers: {otlp: {protocols: {http: {tls: {cert_file: nix.crt, key_file: nix.key}}}}}",
+            "receivers.otlp.protocols.http.tls: cannot use cert_file nix.crt, key_file nix.key: No such file or "
+            "directory",
+            id="receiver",
+        ),
+        pytest.param(
+            "extensions: {keda_scaler: {tls: {cert_file: nix.crt, key_file: nix.key}}}",
+            "extensions.keda_scaler.tls: cannot use cert_file nix.crt, key_file nix.key: No such file or directory",
+            id="scaler",
+        ),
+        pytest.param(
+            "service: {telemetry: {metrics: {tls: {cert_file: nix.crt, key_file: nix.key}}}}",
+            "service.telemetry.metrics.tls: cannot use cert_file nix.crt, key_file nix.key: No such file or "
+            "directory",
+            id="self-metrics",
+        ),
+        pytest.param(
+            "extensions: {bearertokenauth: {filename: nix}}",
+            "extensions.bearertokenauth: cannot read nix: No such file or directory",
+            id="tokens",
+        ),
+        pytest.param(
+            "extensions: {basicauth: {htpasswd: {file: nix}}}",
+            "extensions.basicauth: cannot read nix: No such file or directory",
+            id="users",
+        ),
+    ],
+)
+def test_files_of_locks(text: str, expected: str) -> None:
+    """Certificates, tokens and users that cannot be read are mistakes of the file, each at its block."""
+    with pytest.raises(InvalidConfigurationError) as caught:
+        load_checked(text, {})
+    assert [line.partition(": ")[2] for line in caught.value.lines] == [expected]

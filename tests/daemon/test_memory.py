@@ -61,6 +61,31 @@ async def test_a_cycle_that_was_frozen() -> None:
     assert kept == [True, False]
 
 
+def test_freed_memory_is_given_back() -> None:
+    """Small pieces that were freed below others do not stay in the process for longer than a period."""
+    program = """
+import asyncio
+from daemon.memory import keep_freed_memory, settle
+from daemon.memory_limit import resident_bytes
+
+async def main():
+    keep_freed_memory()
+    pieces = [bytes(1_000) for _ in range(30_000)]
+    above = bytes(1_000)
+    full = resident_bytes()
+    del pieces
+    kept = resident_bytes()
+    settling = asyncio.create_task(settle(period_s=0))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    print(full - kept < 10_000_000, full - resident_bytes() > 20_000_000)
+
+asyncio.run(main())
+"""
+    said = subprocess.check_output([sys.executable, "-c", program], text=True)
+    assert said == "True True\n"
+
+
 def test_keep_freed_memory() -> None:
     """It may be called at any time, and where the C library has no such thing."""
     keep_freed_memory()

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from daemon import memory_limit
 from daemon.memory_limit import (
     cgroup_limit_bytes,
     machine_memory_bytes,
@@ -134,4 +133,3 @@ def test_here() -> None:
     total, own = machine_memory_bytes(), resident_bytes()
     if total is not None and own is not None:
         assert 0 < own < total
-    memory_limit.give_back_memory()

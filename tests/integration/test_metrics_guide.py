@@ -73,7 +73,9 @@ async def everything(folder: Path) -> Shown:
         run.keda({"metricQuery": "count(nonesuch)", "targetValue": "1"}) as other,
     ):
         run.app.metrics.table("tallyd_log", LOG_LINES, dict)  # as the process does
-        await sidecar.report(request(ci("m", at=NOW_S), ci("dropped", at=NOW_S)), (NOW_S + 2) * 1000)
+        await sidecar.report(
+            request(ci("m", at=NOW_S), ci("dropped", at=NOW_S)), (NOW_S + 2) * 1000
+        )
         await keda.outcome()
         await other.outcome()
         return Shown(run.app.metrics.page().decode())
@@ -105,7 +107,9 @@ async def test_the_metrics_of_a_scaled_object(tmp_path: Path) -> None:
         await other.outcome()
         await run.at((NOW_S + 5) * 1000)
         page = run.page()
-    found = {name.partition("{")[0][19:]: value for name, value in page.items() if "count(m)" in name}
+    found = {
+        name.partition("{")[0][19:]: value for name, value in page.items() if "count(m)" in name
+    }
     assert found == {"value": 1.0, "target": 2.0, "active": 1.0, "newest_sample_age_seconds": 4.0}
     labels = 'namespace="default",query="count(nonesuch)"'
     end = 'scaled_object="nodeapp"}'

@@ -45,11 +45,12 @@ def last_values(run: RunningApp) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-async def test_to_the_windows(protocol: str) -> None:
-    """What the SDK records, cumulative as it is by default, stands in the windows under its names and labels."""
+@pytest.mark.parametrize("preferred", [None, DELTA], ids=["cumulative", "delta"])
+async def test_to_the_windows(protocol: str, preferred: Any) -> None:
+    """What the SDK records, in either temporality, stands in the windows under its names and labels, with the same values."""
     async with running_app(at_ms=time.time_ns() // 1_000_000) as run:
         port = run.app.ports[f"otlp.protocols.{protocol.partition('+')[0]}"]
-        async with sending(protocol, port) as process:
+        async with sending(protocol, port, preferred) as process:
             process.record()
             assert await process.report()
             process.requests.add(5, {"app.id": "a"})
@@ -62,6 +63,8 @@ async def test_to_the_windows(protocol: str) -> None:
             f"open{{{who}}}": 2.0,
             f"latency_count{{{who}}}": 2.0,
             f"latency_sum{{{who}}}": 12_003.0,
+            f"sizes_count{{{who}}}": 1.0,
+            f"sizes_sum{{{who}}}": 3.0,
             f"depth{{{who}}}": 7.0,
             f"temperature{{{who}}}": 21.5,
             f"ticks{{{who}}}": 100.0,

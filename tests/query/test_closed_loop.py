@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from statistics import median
 
 import pytest
@@ -61,6 +62,25 @@ def test_callers_change(scenario: Scenario, first_s: float) -> None:
     assert sum(settled(scenario, run) for run in results) == RUNS
     times_s = [run.first_at(scenario.after) for run in results]
     assert median(times_s) == pytest.approx(first_s, abs=SYNC_S)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "first_s"),
+    [
+        pytest.param(short(1, 3), 52, id="1-to-3"),
+        pytest.param(short(3, 1), 75, id="3-to-1"),
+        pytest.param(long(1, 3), 52, id="1-to-3-default-window"),
+        pytest.param(long(3, 1), 360, id="3-to-1-default-window"),
+    ],
+)
+def test_pages_are_read(scenario: Scenario, first_s: float) -> None:
+    """With samples 5 s old instead of 22 it is never over and always settles too, and some 10 s sooner."""
+    results = runs(replace(scenario, scrape_s=5), Tallyd)
+    most = max(scenario.before, scenario.after)
+    assert max(run.highest_value for run in results) <= most
+    assert max(run.highest_replicas for run in results) == most
+    assert sum(settled(scenario, run) for run in results) == RUNS
+    assert median([run.first_at(scenario.after) for run in results]) <= first_s
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,23 @@ WARMING = Row(samples=[(200, 99)], labels=labels(pod="d"), sender="d")
 
 
 @pytest.mark.parametrize(
+    ("live", "known_until_s", "expected"),
+    [
+        pytest.param(True, 180, 5.0, id="a scrape failed"),
+        pytest.param(True, 200, None, id="the sender itself left it out"),
+        pytest.param(False, 180, None, id="the sender has ended"),
+    ],
+)
+def test_an_end_that_the_sender_did_not_tell(
+    live: bool, known_until_s: float, expected: float | None
+) -> None:
+    """Holds only once the sender has ended: until then its last value is told, and no 0."""
+    rows = [Row(samples=[(180, 5), (200, None)], labels=labels(pod="a"))]
+    senders = [Sender(live=live, known_until_s=known_until_s)]
+    assert ask(rows, over_time=OverTime.LAST_ONE, senders=senders).value == expected
+
+
+@pytest.mark.parametrize(
     ("text", "over_time", "expected"),
     [
         ("m", "rate", 7),

@@ -13,7 +13,7 @@ def test_remote_write() -> None:
     """Samples of remote write are counted where they are."""
     rows = Rows()
     for time_ms in (1, 2):
-        rows.add(b"", time_ms, 1.0)
+        rows.add(b"k", b"", time_ms, 1.0)
     metric = Metric(HEADER, rows)
     assert metric.point_count() == 2
     assert metric.encoded is rows

@@ -63,6 +63,20 @@ class Tallyd:
         """Store one report; without calls the metric is there and the row is not, as daprd does."""
         self.store.advance(at_ms)
         self.store.sender_reported(pod, at_ms)
+        self._take(pod, count, start_ms=start_ms, time_ms=time_ms, at_ms=at_ms)
+
+    def sampled(self, pod: str, count: int, *, start_ms: int, at_ms: int) -> None:
+        """Store what was read between two reports."""
+        self.store.advance(at_ms)
+        self.store.sender_reported(pod, at_ms, is_regular=False)
+        self._take(pod, count, start_ms=start_ms, time_ms=at_ms, at_ms=at_ms)
+
+    def heard(self, pod: str, at_ms: int) -> None:
+        """Leave out a report whose values were sampled."""
+        self.store.advance(at_ms)
+        self.store.sender_heard(pod, at_ms)
+
+    def _take(self, pod: str, count: int, *, start_ms: int, time_ms: int, at_ms: int) -> None:
         self.store.metrics_reported(pod, frozenset({METRIC}), at_ms)
         if count:
             series = self._series.get((pod, start_ms)) or self._new(pod, start_ms, at_ms)
@@ -91,6 +105,8 @@ class Scenario:
     calls_per_s: float = 0.987
     warm_up_s: int = 300
     phase_s: int = 600
+    scrape_s: int = 0
+    """Time between two readings of a pod's page; 0 is none."""
 
 
 @dataclass(slots=True)
@@ -100,6 +116,8 @@ class Pod:
     ready_ms: int
     count: int = 0
     gone: bool = False
+    read_at_ms: int | None = None
+    """When its page was read last."""
 
 
 @dataclass(slots=True)
@@ -195,11 +213,25 @@ class Loop:
             self._at(at_ms + BUNDLER_MS, self._arrive, pod, pod.count, at_ms)
             self._at(at_ms + REPORT_MS, self._report, pod)
 
-    def _arrive(self, at_ms: int, pod: Pod, count: int, time_ms: int) -> None:
+    def _read(self, at_ms: int, pod: Pod) -> None:
         if not pod.gone:
+            assert isinstance(self._scaler, Tallyd)
+            self._scaler.sampled(pod.name, pod.count, start_ms=pod.start_ms, at_ms=at_ms)
+            pod.read_at_ms = at_ms
+            self._at(at_ms + self._scenario.scrape_s * SECOND, self._read, pod)
+
+    def _arrive(self, at_ms: int, pod: Pod, count: int, time_ms: int) -> None:
+        if pod.gone:
+            return
+        if pod.read_at_ms is not None and isinstance(self._scaler, Tallyd):
+            self._scaler.heard(pod.name, at_ms)
+        else:
             self._scaler.reported(
                 pod.name, count, start_ms=pod.start_ms, time_ms=time_ms, at_ms=at_ms
             )
+            if self._scenario.scrape_s:  # the first report tells what is on the page
+                phase_ms = self._random.randrange(self._scenario.scrape_s * SECOND)
+                self._at(at_ms + phase_ms, self._read, pod)
 
     def _sync(self, at_ms: int) -> None:
         value = min(self._scaler.value(at_ms), float(MAX_REPLICAS))

@@ -63,7 +63,7 @@ class ErrorConsumer:
 
 
 class PresenceEvent(NamedTuple):
-    """One call of Presence: `what` is "opened", "reported" or "closed"."""
+    """One call of Presence: `what` is the call's name."""
 
     what: str
     sender: Sender
@@ -76,11 +76,17 @@ class PresenceRecorder:
     def __init__(self) -> None:
         self.events: list[PresenceEvent] = []
 
-    def opened(self, sender: Sender, at_ms: int) -> None:
+    def opened(self, sender: Sender, at_ms: int, report_interval_ms: int | None = None) -> None:
         self.events.append(PresenceEvent("opened", sender, at_ms))
 
     def reported(self, sender: Sender, at_ms: int) -> None:
         self.events.append(PresenceEvent("reported", sender, at_ms))
+
+    def sampled(self, sender: Sender, at_ms: int) -> None:
+        self.events.append(PresenceEvent("sampled", sender, at_ms))
+
+    def heard(self, sender: Sender, at_ms: int) -> None:
+        self.events.append(PresenceEvent("heard", sender, at_ms))
 
     def closed(self, sender: Sender, at_ms: int) -> None:
         self.events.append(PresenceEvent("closed", sender, at_ms))

@@ -62,7 +62,9 @@ def on_loopback(text: str, settle_for: str | None = None) -> str:
         windows = config.setdefault("exporters", {}).setdefault("windows", None) or {}
         config["exporters"]["windows"] = {**windows, "settle_for": settle_for}
     service = config.setdefault("service", {})
-    service.setdefault("telemetry", {})["metrics"] = {"address": "127.0.0.1:0"}
+    telemetry = service.setdefault("telemetry", {})
+    locks = {key: telemetry.get("metrics", {}).get(key) for key in ("tls", "auth")}
+    telemetry["metrics"] = {"address": "127.0.0.1:0", **locks}
     return yaml.safe_dump(config)
 
 
@@ -74,11 +76,13 @@ class RunningApp:
     time: VirtualTime
     text: list[str]
     """The configuration; `reload` puts another in its place."""
+    credentials: grpc.ChannelCredentials | None = None
+    """With which sidecars and KEDA connect; None is plain text."""
 
     @asynccontextmanager
     async def sidecar(self, node_message: bytes) -> AsyncIterator[Sidecar]:
         """Connect as a sidecar does: three streams, each begun with its Node."""
-        async with connect(self.app.ports["opencensus"]) as channel:
+        async with connect(self.app.ports["opencensus"], self.credentials) as channel:
             sidecar = Sidecar(self, channel)
             await sidecar.open(node_message)
             yield sidecar
@@ -90,7 +94,7 @@ class RunningApp:
         self, metadata: Mapping[str, str] = WALKTHROUGH, **settings: Any
     ) -> AsyncIterator[KedaClient]:
         """Connect as KEDA does."""
-        async with connect(self.app.ports["keda_scaler"]) as channel:
+        async with connect(self.app.ports["keda_scaler"], self.credentials) as channel:
             yield KedaClient(channel, metadata, **settings)
 
     async def reload(self, text: str) -> Outcome:
@@ -150,6 +154,10 @@ class Sidecar:
         """Send one message, whatever tallyd makes of it."""
         await self._calls[-1].write(raw)
 
+    async def close(self) -> None:
+        """Go away as a pod does that ends."""
+        await self._channel.close()
+
     async def code(self) -> grpc.StatusCode:
         """Return the status with which tallyd ended the metrics stream."""
         return await asyncio.wait_for(self._calls[-1].code(), UNIT_S)
@@ -159,10 +167,21 @@ class Sidecar:
 
 
 @asynccontextmanager
-async def connect(port: int) -> AsyncIterator[grpc.aio.Channel]:
-    """Open a connection of its own, as another process would."""
-    options = (("grpc.max_send_message_length", -1), ("grpc.use_local_subchannel_pool", 1))
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=options) as channel:
+async def connect(
+    port: int, credentials: grpc.ChannelCredentials | None = None
+) -> AsyncIterator[grpc.aio.Channel]:
+    """Open a connection of its own, as another process would; with `credentials` over TLS, to localhost by name."""
+    options: list[tuple[str, int | str]] = [
+        ("grpc.max_send_message_length", -1),
+        ("grpc.use_local_subchannel_pool", 1),
+    ]
+    address = f"127.0.0.1:{port}"
+    if credentials is None:
+        opened = grpc.aio.insecure_channel(address, options=options)
+    else:
+        options += [("grpc.ssl_target_name_override", "localhost")]
+        opened = grpc.aio.secure_channel(address, credentials, options=options)
+    async with opened as channel:
         yield channel
 
 

@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 
 from daemon.config.windows import DEFAULT_RESOURCE_LABELS, HistogramBuckets
 from daemon.exporters.windows.buckets import Buckets
+from daemon.exporters.windows.labels import NO_RENAMES
 from daemon.exporters.windows.memo import (
     BUCKET_SUFFIX,
     MetricMemo,
@@ -32,8 +33,12 @@ REPORT_INTERVAL_MS: Mapping[str, int] = {"opencensus": 20_000}
 """Time between reports before two gaps were seen (keda.md 6.3.5), by receiver type."""
 DEFAULT_REPORT_INTERVAL_MS = 60_000
 """What the OpenTelemetry SDKs have."""
-TRUSTED_CLOCKS = frozenset({"prometheusremotewrite"})
-"""Receivers whose times are taken as they are: a writer may catch up on hours (promql.md 6.3)."""
+TRUSTED_CLOCKS = frozenset({"prometheusremotewrite", "prometheus"})
+"""Receivers whose times are taken as they are: a writer may catch up on hours (promql.md 6.3), scrapes have our own."""
+TARGET_LABELS: Mapping[str, Mapping[str, str]] = {
+    "prometheus": {"service.name": "job", "service.instance.id": "instance"}
+}
+"""Resource attributes that become labels under another name, by receiver type: `up{job="x",instance="y"}`."""
 SUFFIXED = frozenset({"otlp"})
 """Receivers whose names `add_metric_suffixes` is about: Dapr's triggers name metrics as they are, writers' are final."""
 
@@ -76,15 +81,26 @@ class Windows:
         self.reports = 0
         """Messages with metrics that arrived, whatever a filter made of them."""
 
-    def opened(self, sender: Sender, at_ms: int) -> None:
+    def opened(self, sender: Sender, at_ms: int, report_interval_ms: int | None = None) -> None:
         """Tell the store that a stream of `sender` has begun."""
-        interval_ms = REPORT_INTERVAL_MS.get(sender.protocol, DEFAULT_REPORT_INTERVAL_MS)
-        self._store.sender_opened(str(sender), at_ms, report_interval_ms=interval_ms)
+        usual_ms = REPORT_INTERVAL_MS.get(sender.protocol, DEFAULT_REPORT_INTERVAL_MS)
+        self._store.sender_opened(
+            str(sender), at_ms, report_interval_ms=report_interval_ms or usual_ms
+        )
 
     def reported(self, sender: Sender, at_ms: int) -> None:
         """Tell the store that a report of `sender` has arrived."""
         self.reports += 1
         self._store.sender_reported(str(sender), at_ms)
+
+    def sampled(self, sender: Sender, at_ms: int) -> None:
+        """Tell the store that values of `sender` were read between two of its reports."""
+        self._store.sender_reported(str(sender), at_ms, is_regular=False)
+
+    def heard(self, sender: Sender, at_ms: int) -> None:
+        """Tell the store that a report of `sender` has arrived whose values are there already."""
+        self.reports += 1
+        self._store.sender_heard(str(sender), at_ms)
 
     def closed(self, sender: Sender, at_ms: int) -> None:
         """Tell the store that a stream of `sender` has ended."""
@@ -107,6 +123,7 @@ class Windows:
             sender=str(batch.sender),
             at_ms=batch.received_at_ms,
             resource_labels=self._resource_labels,
+            renamed=TARGET_LABELS.get(batch.sender.protocol, NO_RENAMES),
         )
         add_suffixes = self._add_metric_suffixes and batch.sender.protocol in SUFFIXED
         for resource_metrics in batch.resource_metrics:
@@ -120,7 +137,8 @@ class Windows:
                     if known is not None:
                         self._metric(message, known, resource, metric)
         self._store.metrics_reported(message.sender, message.names, message.at_ms)
-        if message.write(correct_clock=batch.sender.protocol not in TRUSTED_CLOCKS):
+        trusted = batch.times_are_ours or batch.sender.protocol in TRUSTED_CLOCKS
+        if message.write(correct_clock=not trusted):
             self._on_append(message.names)
 
     def _describe(
@@ -166,20 +184,22 @@ class Windows:
         self, message: Message, known: MetricMemo, resource: Resource, encoded: EncodedPoints
     ) -> None:
         """Read values off the wire; attributes are decoded only for a time series not seen before."""
-        rows, samples = known.rows, message.samples
+        rows, sums, samples = known.rows, known.sums, message.samples
         series, times_ms, values = samples.series, samples.times_ms, samples.values
         for key, time_unix_nano, value, total in encoded.rows():
-            pair = rows.get(key)
-            if pair is None or not pair[0].alive or (pair[1] is not None and not pair[1].alive):
+            first = rows.get(key)
+            second = None if total is None else sums.get(key)
+            if first is None or not first.alive or (second is not None and not second.alive):
                 target = Target(message, known, resource)
                 pair = self._pair(target, encoded, key, time_unix_nano)
                 if pair is None:
                     continue
+                first, second = pair
             time_ms = time_unix_nano // NANOS_PER_MS
-            series.append(pair[0])
+            series.append(first)
             times_ms.append(time_ms)
             values.append(value)
-            if total is not None and (second := pair[1]) is not None:
+            if total is not None and second is not None:
                 series.append(second)
                 times_ms.append(time_ms)
                 values.append(total)
@@ -188,25 +208,26 @@ class Windows:
         self, message: Message, known: MetricMemo, resource: Resource, encoded: EncodedDeltaPoints
     ) -> None:
         """Do the same for deltas."""
-        rows, deltas = known.rows, message.deltas
+        rows, sums, deltas = known.rows, known.sums, message.deltas
         series, times_ms, values = deltas.series, deltas.times_ms, deltas.values
         starts_ms = deltas.starts_ms
         both = zip(encoded.rows(), encoded.starts_unix_nano(), strict=True)
         for (key, time_unix_nano, value, total), start_unix_nano in both:
-            pair = rows.get(key)
-            if pair is None or not pair[0].alive or (pair[1] is not None and not pair[1].alive):
+            first, second = rows.get(key), sums.get(key)
+            if first is None or not first.alive or (second is not None and not second.alive):
                 target = Target(message, known, resource)
                 pair = self._pair(target, encoded, key, time_unix_nano)
                 if pair is None:
                     continue
+                first, second = pair
             time_ms, start_ms = time_unix_nano // NANOS_PER_MS, start_unix_nano // NANOS_PER_MS
-            series.append(pair[0])
+            series.append(first)
             times_ms.append(time_ms)
             values.append(value)
             starts_ms.append(start_ms)
-            if (second := pair[1]) is not None:
+            if second is not None:
                 if total is None:  # a total that went on without it would be too small
-                    rows[key] = (pair[0], None)
+                    sums.pop(key, None)
                 series.append(second)
                 times_ms.append(time_ms)
                 values.append(NO_RECORDED_VALUE if total is None else total)
@@ -216,7 +237,7 @@ class Windows:
         self, target: Target, encoded: EncodedPoints, key: Hashable, time_unix_nano: int
     ) -> Pair | None:
         """Return the series of a row that is not remembered, and remember them."""
-        rows = target.known.rows
+        rows, sums = target.known.rows, target.known.sums
         attributes, start_unix_nano = encoded.describe(key)
         if start_unix_nano > time_unix_nano:
             start_unix_nano = 0
@@ -226,6 +247,9 @@ class Windows:
         if len(rows) >= MAX_ROWS_PER_METRIC:
             self.remembered -= len(rows)
             rows.clear()
+            sums.clear()
         self.remembered += key not in rows
-        rows[key] = pair
+        rows[key] = pair[0]
+        if pair[1] is not None:
+            sums[key] = pair[1]
         return pair

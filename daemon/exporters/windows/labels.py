@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
 
 from daemon.config.windows import ALL_ATTRIBUTES, DEFAULT_RESOURCE_LABELS
 from query.labels import METRIC_NAME, Labels, label_name
 from receivers.model import AnyValue, Attributes
+
+NO_RENAMES: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 def build_labels(
@@ -15,13 +19,20 @@ def build_labels(
     attributes: Attributes,
     resource_attributes: Attributes,
     resource_labels: Sequence[str] = DEFAULT_RESOURCE_LABELS,
+    renamed: Mapping[str, str] = NO_RENAMES,
 ) -> Labels:
-    """Return the labels of a series: attributes, and those of the resource that are wanted, which win (DESIGN 3.4)."""
+    """Return the labels of a series: attributes, and those of the resource that are wanted, which win (DESIGN 3.4).
+
+    Those in `renamed` are wanted always, under the name that stands there.
+    """
     labels = {label_name(key): format_value(value) for key, value in attributes.items()}
     wanted = resource_attributes if ALL_ATTRIBUTES in resource_labels else resource_labels
     for key in wanted:
-        if key in resource_attributes:
+        if key in resource_attributes and key not in renamed:
             labels[label_name(key)] = format_value(resource_attributes[key])
+    for key, label in renamed.items():
+        if key in resource_attributes:
+            labels[label] = format_value(resource_attributes[key])
     labels[METRIC_NAME] = name
     return tuple(sorted((key, value) for key, value in labels.items() if value))
 

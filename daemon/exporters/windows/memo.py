@@ -62,8 +62,10 @@ class MetricMemo:
     has_quantiles: bool
     is_empty: bool
     """It is a name without data."""
-    rows: dict[Hashable, Pair] = field(default_factory=dict)
-    """Series by the key of their bytes."""
+    rows: dict[Hashable, Series] = field(default_factory=dict)
+    """Series of numbers or counts by the key of their bytes."""
+    sums: dict[Hashable, Series] = field(default_factory=dict)
+    """The series of the sum that goes with a count, by the same key."""
     tracked: dict[int, Tracked] = field(default_factory=dict)
     """Decoded time series by `source_of`."""
     part_count: int = 0

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from daemon.exporters.windows.labels import build_labels, source_of
+from daemon.exporters.windows.labels import NO_RENAMES, build_labels, source_of
 from daemon.exporters.windows.memo import MetricMemo, Pair
 from query.store.store import Series, Store
 from receivers.model import Attributes, DataPoint, Resource
@@ -32,6 +32,8 @@ class Message:
     sender: str
     at_ms: int
     resource_labels: Sequence[str]
+    renamed: Mapping[str, str] = field(default_factory=lambda: NO_RENAMES)
+    """Resource attributes that become labels under another name."""
     samples: Samples = field(default_factory=Samples)
     deltas: Samples = field(default_factory=Samples)
     names: set[str] = field(default_factory=set)
@@ -108,7 +110,13 @@ class Target(NamedTuple):
         message, known = self.message, self.known
         return message.store.series(
             message.sender,
-            build_labels(name, attributes, self.resource.attributes, message.resource_labels),
+            build_labels(
+                name,
+                attributes,
+                self.resource.attributes,
+                message.resource_labels,
+                message.renamed,
+            ),
             # Of deltas each has a start of its own.
             start_ms=0 if known.is_delta else start_unix_nano // NANOS_PER_MS,
             is_counter=known.is_counter and not is_gauge,

@@ -54,6 +54,12 @@ service: {pipelines: {metrics: {processors: [filter]}}}
             id="a receiver more",
         ),
         pytest.param(
+            "receivers: {",
+            "receivers: {prometheus: {config: {scrape_configs: [{job_name: a}]}}, ",
+            [],
+            id="targets that are scraped",
+        ),
+        pytest.param(
             "service: {",
             "service: {telemetry: {metrics: {level: none}, logs: {encoding: json}}, ",
             ["service.telemetry.metrics", "service.telemetry.logs.encoding"],

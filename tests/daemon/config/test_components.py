@@ -20,11 +20,11 @@ from tests.daemon.config.support import problems
         ("extensions: [a]", "1:1: extensions: expected a mapping of component ids, got a list"),
         (
             "receivers: {zipkin: {}}",
-            "1:13: receivers.zipkin: tallyd has no receiver 'zipkin'; it has: opencensus, otlp, prometheusremotewrite",
+            "1:13: receivers.zipkin: tallyd has no receiver 'zipkin'; it has: opencensus, otlp, prometheus, prometheusremotewrite",
         ),
         (
             "receivers: {opencensis: {}}",
-            "1:13: receivers.opencensis: tallyd has no receiver 'opencensis'; it has: opencensus, otlp, prometheusremotewrite; did you mean 'opencensus'?",
+            "1:13: receivers.opencensis: tallyd has no receiver 'opencensis'; it has: opencensus, otlp, prometheus, prometheusremotewrite; did you mean 'opencensus'?",
         ),
         (
             "exporters: {windows: {}, kafka/x: {}}",

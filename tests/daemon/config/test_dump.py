@@ -38,6 +38,8 @@ def test_as_users_write() -> None:
         "max_series": 200_000,
         "max_series_per_metric": 0,
         "max_senders": 20_000,
+        "memory_soft_percentage": 75,
+        "memory_hard_percentage": 90,
         "max_known_names": 10_000,
         "histogram_buckets": False,
         "resource_labels": ["host.name", "service.instance.id", "k8s.pod.name"],

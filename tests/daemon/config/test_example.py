@@ -14,7 +14,10 @@ from daemon.config.document import Value
 from daemon.config.errors import ConfigError
 from daemon.config.keda_scaler import KedaScalerConfig
 from daemon.config.load import load_config
+from daemon.config.ports import ports_of
+from daemon.config.prometheus_receiver import ScrapeConfig, StaticConfig
 from daemon.config.schema import COMPONENTS
+from daemon.config.scrape_access import ScrapeTlsConfig
 from daemon.config.service import LogsConfig
 from daemon.config.transform import TransformConfig
 from daemon.config.validation import validate
@@ -32,6 +35,7 @@ WITHOUT_EFFECT = {
     "log_statements",
     "profile_statements",
     "auth",
+    "client_auth",
     "loglevel",
     "middlewares",
     "wal",
@@ -67,6 +71,61 @@ def test_commented_transform(tmp_path: Path) -> None:
         config = load_checked(path, {}).config.processors["transform"]
         assert isinstance(config, TransformConfig)
         assert config.metric_statements
+
+
+def test_commented_scrapes(tmp_path: Path) -> None:
+    """The receiver that scrapes is good once its comment signs are gone, and what is no example is the default."""
+    lines = EXAMPLE.read_text().splitlines()
+    begin = lines.index("  # prometheus:")
+    block = [line.replace("# ", "", 1) for line in lines[begin : lines.index("", begin)]]
+    path = tmp_path / "scrapes.yaml"
+    path.write_text("\n".join(["receivers:", *block]))
+    shown = load_checked(path, {}).config.receivers["prometheus"]
+    plain = "{config: {scrape_configs: [{job_name: app, scrape_interval: 15s, scrape_timeout: 10s, static_configs: ["
+    plain += "{targets: ['app-0.app:9100', 'app-1.app:9100'], labels: {zone: a}}]}], global: {scrape_timeout: 10s}}}"
+    default = load_config(f"receivers: {{prometheus: {plain}}}", {}).config.receivers["prometheus"]
+    assert shown == default
+
+
+def test_every_setting_of_a_scrape_is_shown() -> None:
+    """But those that are only refused in good words; of a token only that it may be in a file."""
+    text = EXAMPLE.read_text()
+    without_effect = {
+        "enable_http2",
+        "bearer_token",
+        "relabel_configs",
+        "metric_relabel_configs",
+        "max_version",
+    }
+    for kind in (ScrapeConfig, ScrapeTlsConfig, StaticConfig):
+        names = {field.name for field in fields(kind)} - without_effect
+        missing = {name for name in names if f"{name}:" not in text}
+        assert {
+            name for name in missing if "_sd_configs" not in name and "histograms" not in name
+        } == set()
+
+
+def test_commented_locks() -> None:
+    """TLS and credentials of every port in it are good once their comment signs are gone."""
+    lines: list[str] = []
+    depth = None  # of the block that is being taken
+    for line in EXAMPLE.read_text().splitlines():
+        indent, sign, rest = line.partition("# ")
+        inside = depth == len(indent) and rest.startswith("  ")
+        if not indent.strip() and sign and (inside or rest.startswith(("tls:", "auth:"))):
+            depth = len(indent)
+            lines.append(f"{indent}{rest}")
+        else:
+            depth = None
+            lines.append(line)
+    text = "\n".join(lines).replace(
+        "\n  health_check:\n", "\n  bearertokenauth: {token: t}\n  health_check:\n"
+    )
+    text = text.replace("[keda_scaler, http_api,", "[bearertokenauth, keda_scaler, http_api,")
+    ports = list(ports_of(load_config(text, {}).config))
+    without_auth = {"receivers.opencensus", "extensions.keda_scaler", "extensions.health_check"}
+    assert [port.name for port in ports if port.tls is None] == []
+    assert {port.name for port in ports if port.auth is None} == without_auth
 
 
 def test_shows_the_defaults() -> None:

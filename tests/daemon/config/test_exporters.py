@@ -119,7 +119,7 @@ REFUSED = {
         "otlp.sending_queue.wait_for_result: senders never wait for a backend"
     ),
     "otlp: {endpoint: 'h:1', sending_queue: {batch: {min_size: 1}}}": (
-        "otlp.sending_queue.batch: tallyd sends requests as they came: put the processor batch before"
+        "otlp.sending_queue.batch: requests that wait are sent together without it: remove it"
     ),
     "otlp: {endpoint: 'h:1', retry_on_failure: {max_elapsed_time: 1s}}": (
         "otlp.retry_on_failure: expected max_elapsed_time not to be below initial_interval"

@@ -111,8 +111,8 @@ def test_five_mistakes_at_once() -> None:
     )
     assert problems(text) == (
         "2:26: receivers.opencensus.endpoint: expected host:port, got 4317; write '[::]:4317'",
-        "2:32: receivers.opencensus.max_size: unknown key; expected one of endpoint, max_recv_msg_size_mib",
-        "3:3: receivers.zipkin: tallyd has no receiver 'zipkin'; it has: opencensus, otlp, prometheusremotewrite",
+        "2:32: receivers.opencensus.max_size: unknown key; expected one of endpoint, max_recv_msg_size_mib, scrape_senders, tls, auth",
+        "3:3: receivers.zipkin: tallyd has no receiver 'zipkin'; it has: opencensus, otlp, prometheus, prometheusremotewrite",
         "4:34: exporters.windows.retention: expected a duration such as 5m or 90s, got 5: 5 has no unit: write 5s",
         (
             "5:45: service.pipelines.metrics.exporters[0]: tallyd has no exporter 'nowhere'; it has: windows, otlp, "

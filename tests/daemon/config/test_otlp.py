@@ -54,9 +54,9 @@ def test_body_limit() -> None:
     [
         ("{thrift: }", "1:32: receivers.otlp.protocols.thrift: unknown key; expected one of grpc, http"),
         (
-            "{grpc: {tls: {}}}",
-            ("1:39: receivers.otlp.protocols.grpc.tls: unknown key; expected one of endpoint, "
-            "max_recv_msg_size_mib, max_concurrent_streams, include_metadata, keepalive"),
+            "{grpc: {transport: tcp}}",
+            ("1:39: receivers.otlp.protocols.grpc.transport: unknown key; expected one of endpoint, "
+            "max_recv_msg_size_mib, max_concurrent_streams, include_metadata, keepalive, tls, auth"),
         ),
         (
             "{http: {compression_algorithms: [br]}}",

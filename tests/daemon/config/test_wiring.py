@@ -82,7 +82,7 @@ def test_pipelines(text: str, expected: dict[str, PipelineConfig]) -> None:
         (
             "service: {pipelines: {metrics: {receivers: [opencensus, zipkin], exporters: [otlp/a, windows/b]}}}",
             [
-                "1:57: service.pipelines.metrics.receivers[1]: tallyd has no receiver 'zipkin'; it has: opencensus, otlp, prometheusremotewrite",
+                "1:57: service.pipelines.metrics.receivers[1]: tallyd has no receiver 'zipkin'; it has: opencensus, otlp, prometheus, prometheusremotewrite",
                 (
                     "1:78: service.pipelines.metrics.exporters[0]: exporter 'otlp/a' is not defined; defined: windows"
                 ),
@@ -102,7 +102,7 @@ def test_pipelines(text: str, expected: dict[str, PipelineConfig]) -> None:
         (
             "service: {extensions: [health_check, zpages]}",
             [
-                "1:38: service.extensions[1]: tallyd has no extension 'zpages'; it has: keda_scaler, http_api, health_check, snapshot"
+                "1:38: service.extensions[1]: tallyd has no extension 'zpages'; it has: keda_scaler, http_api, health_check, snapshot, bearertokenauth, basicauth"
             ],
         ),
         (

@@ -11,10 +11,10 @@ import pytest
 
 from daemon.cli import main
 from daemon.clock import VirtualTime
-from daemon.config.load import load_config
+from daemon.config.load import load_config, parse_config
 from daemon.demo.command import BUILT_IN, try_next
 from daemon.demo.screen import SETTLING, UNKNOWN, Picture, Sync
-from daemon.demo.show import DemoError, Show, running
+from daemon.demo.show import DemoError, Show, on_free_ports, running
 from daemon.demo.story import load_story
 
 pytestmark = pytest.mark.integration
@@ -133,3 +133,23 @@ def test_wrong_arguments(
     with pytest.raises(SystemExit) as caught:
         main(["demo", *argv])
     assert (caught.value.code, capsys.readouterr().err.strip().endswith(expected)) == (2, True)
+
+
+def test_nothing_leaves_the_machine() -> None:
+    """Of a user's configuration only sidecars, windows and questions are played: no other receiver, exporter or file."""
+    text = """
+receivers: {opencensus: , otlp: {protocols: {grpc: }}}
+exporters: {windows: , otlp: {endpoint: "backend:4317"}}
+extensions: {keda_scaler: , snapshot: }
+service:
+  pipelines:
+    metrics: {receivers: [opencensus, otlp], exporters: [windows, otlp]}
+    metrics/away: {receivers: [opencensus], exporters: [otlp]}
+"""
+    config = on_free_ports(parse_config(text, {})).config
+    assert list(config.receivers) == ["opencensus"]
+    assert {
+        name: (one.receivers, one.exporters) for name, one in config.service.pipelines.items()
+    } == {"metrics": (("opencensus",), ("windows",))}
+    assert config.service.extensions == ("keda_scaler",)
+    assert config.service.telemetry.metrics.endpoint is None

@@ -14,7 +14,6 @@ import cramjam
 import grpc
 import pytest
 import trustme
-import zstandard
 from aiohttp import web
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
@@ -165,7 +164,7 @@ DECOMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.decompress,
     "zlib": zlib.decompress,
     "deflate": zlib.decompress,
-    "zstd": zstandard.ZstdDecompressor().decompress,
+    "zstd": lambda body: bytes(cramjam.zstd.decompress(body)),
     "snappy": lambda body: bytes(cramjam.snappy.decompress_raw(body)),
     "x-snappy-framed": lambda body: bytes(cramjam.snappy.decompress(body)),
     "lz4": lambda body: bytes(cramjam.lz4.decompress(body)),
@@ -253,6 +252,33 @@ async def test_remote_write_joins_what_waits() -> None:
     assert [series(read_body(one.body)) for one in backend.seen] == [
         ["m{} 1"],
         ["m{} 2", "m{} 3", "m{} 4"],
+    ]
+
+
+async def test_otlp_joins_what_waits() -> None:
+    """What comes while the one consumer waits for a slow backend goes out as one request, in order."""
+    released = asyncio.Event()
+
+    async def slow(_request: web.Request) -> web.StreamResponse:
+        await released.wait()
+        return web.Response()
+
+    text = "otlphttp: {{endpoint: '{}', compression: none, sending_queue: {{num_consumers: 1}}}}"
+    async with (
+        http_backend(slow, status(200)) as backend,
+        exporting(text.format(backend.url)) as run,
+    ):
+        run.consume(batch("gauge m [1]"))
+        while not backend.seen:
+            await asyncio.sleep(0)
+        run.consume(*(batch(f"gauge m [{n}]") for n in (2, 3)))
+        await run.exporter._inbox.emptied()
+        released.set()
+        await run.settled()
+        assert run.page() == {"sent_metric_points_total": 3.0}
+    assert [written(read_request(one.body)) for one in backend.seen] == [
+        "R{} gauge m [1]",
+        "R{} gauge m [2] ;; R{} gauge m [3]",
     ]
 
 

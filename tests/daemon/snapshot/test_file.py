@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.snapshot.file import MAGIC, SnapshotError, SnapshotWriter, read_snapshot
+from daemon.snapshot.file import MAGIC, SnapshotError, SnapshotWriter, _decode, read_snapshot
 
 SLICES: list[dict[str, Any]] = [
     {"at_ms": 5, "held": {}},
@@ -94,3 +94,10 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     """It is told apart from one that is broken."""
     with pytest.raises(FileNotFoundError):
         read_snapshot(tmp_path / "none")
+
+
+def test_numbers_beyond_any() -> None:
+    """A part that is whole and speaks of more array elements than a machine can count is the documented error."""
+    text = b'{"arrays":[["times_ms","<i8",' + b"9" * 30 + b"]]}"
+    with pytest.raises(SnapshotError, match="cannot be read"):
+        _decode(text, b"")

@@ -39,18 +39,3 @@ def test_shared_labels() -> None:
         [],
         0,
     )
-
-
-def test_labels_share_their_pairs() -> None:
-    """Equal label sets are one object, and others are made of the same pairs, until far more pairs than series are kept."""
-    catalogue = Catalogue()
-    first = catalogue.intern(labels("m", k="v"))
-    for row, sender in enumerate((A, B)):
-        catalogue.add(Series(sender, first, row))
-    same = catalogue.intern(labels("m", k="v"))
-    other = catalogue.intern(labels("n", k="v"))
-    for i in range(2_000):
-        catalogue.intern(labels("m", i=str(i)))
-    catalogue.forget_pairs(2)
-    later = catalogue.intern(labels("o", k="v"))
-    assert (same is first, other[1] is first[1], later[1] is first[1]) == (True, True, False)

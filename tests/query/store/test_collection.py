@@ -53,9 +53,10 @@ def test_a_third_sender_joins_two_that_were_told_apart() -> None:
     assert third is not None
     collection.senders.live[third.number] = True
     series = collection.create(third, M, start_ms=0, is_counter=True)
-    before = series.shown
+    before = collection.rows.shown[series.row]
     told = collection.tell_apart(a)
-    assert (before, told, dict(series.shown)[SENDER]) == (M, {M: ["a", "b", "c"]}, "c")
+    after = dict(collection.rows.shown[series.row])
+    assert (before, told, after[SENDER]) == (M, {M: ["a", "b", "c"]}, "c")
 
 
 def test_a_sender_that_is_over_shares_nothing() -> None:

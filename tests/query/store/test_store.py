@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from query.queryable import NO_TIME, STALE_BITS, Queryable
+from query.store.admission import ONE_SOURCE
 from query.store.index import MAX_CACHED_QUESTIONS
-from query.store.store import COUNTERS, ONE_SOURCE, Store, StoreSettings
+from query.store.store import COUNTERS, Store, StoreSettings
 from tests.query.store.support import (
     STALE,
     T0,
@@ -670,7 +671,12 @@ class TestLimits:
             T0 + 44_005,
             T0 + 44_005,
             {"refused_series": 2},
-            [("series_refused", {"metric": "n", "limit": 2, "setting": "max_series"})],
+            [
+                (
+                    "series_refused",
+                    {"metric": "n", "limit": 2, "setting": "max_series", "sender": "a"},
+                )
+            ],
         )
 
     def test_a_refused_row_is_no_new_row_later(self) -> None:
@@ -704,7 +710,7 @@ class TestLimits:
         driver.report("a", 0, (M, 0, 1.0), (labels("m", k="2"), 0, 1.0), (labels("n"), 0, 1.0))
         assert (len(driver.select().labels), driver.notices[0][1]) == (
             2,
-            {"metric": "m", "limit": 1, "setting": "max_series_per_metric"},
+            {"metric": "m", "limit": 1, "setting": "max_series_per_metric", "sender": "a"},
         )
 
     def test_senders(self) -> None:
@@ -755,7 +761,7 @@ class TestLimits:
         ]
         assert (counted(driver), driver.notices[0][1]["setting"]) == (
             {"refused_series": 1},
-            ONE_SOURCE,
+            ONE_SOURCE.setting,
         )
 
     def test_of_two_values_at_one_time_the_larger_counts(self) -> None:
@@ -922,6 +928,19 @@ class TestTrustedClocks:
             driver.store.append("w", T0 + at, [row], [at], [1.0], correct_clock=False)
         got = driver.store.select([NAMED_M], start_ms=-1, end_ms=T0 * 2)
         assert (got.times_ms[0, :3].tolist(), driver.notices) == ([0, 60_000, 3_600_000], [])
+
+    def test_an_end_is_no_knowledge(self) -> None:
+        """A stale marker does not say that nothing happened until then: the sender is known until its newest value."""
+        driver = Driver(retention_ms=0)
+        driver.store.sender_reported("w", T0)
+        row = driver.store.series("w", M, start_ms=0, is_counter=False, at_ms=T0)
+        assert row is not None
+        stale = struct.unpack("<d", struct.pack("<Q", STALE_BITS))[0]
+        for at, values in ((0, [1.0]), (10_000, [stale])):
+            driver.store.append("w", T0 + at, [row], [T0 + at], values, correct_clock=False)
+        got = driver.store.select([NAMED_M], start_ms=-1, end_ms=T0 * 2)
+        assert got.counts.tolist() == [2]
+        assert got.senders.known_until_ms.tolist() == [T0]
 
     def test_a_marker_that_was_written_survives(self) -> None:
         """A stale marker in the middle of a gauge keeps its bits, and infinities fall without a complaint."""

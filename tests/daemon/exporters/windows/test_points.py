@@ -229,6 +229,21 @@ def test_resource_labels(labels: list[str], expected: set[str]) -> None:
     assert set(exporting.stored()) == expected
 
 
+@pytest.mark.parametrize("wanted", [[], ["service.instance.id"]])
+def test_labels_of_a_target(wanted: list[str]) -> None:
+    """What was scraped has `job` and `instance` of the resource, whatever else is wanted; they are not there twice."""
+    exporting = Exporting(windows={"resource_labels": wanted})
+    attributes = {"service.name": "shop", "service.instance.id": "h:80", "server.port": "80"}
+    exporting.send(
+        10,
+        GAUGE,
+        number(1, 10),
+        resource=Resource(attributes=attributes),
+        sender=Sender("prometheus", "x"),
+    )
+    assert set(exporting.stored()) == {"m{instance=h:80,job=shop}"}
+
+
 STEPS = st.lists(st.tuples(st.integers(1, 3), st.integers(0, 9)), min_size=1, max_size=12)
 """(intervals of 10 s until the next report that has the row, what was counted in the last of them)"""
 

@@ -1,0 +1,193 @@
+"""Reads the metrics pages of connected sidecars between their reports, so that samples are seconds old, not 22.
+
+A sidecar's values come from its page while that can be read, and from its reports otherwise: never from both at once, for
+the times of reports are the sidecar's and those of pages tallyd's, and a value that seems to fall counts twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from receivers.consumer import Batch, Clock, Count, Presence, Sender
+from receivers.errors import DecodeError
+from receivers.opencensus.page import Pushes
+from receivers.prometheus.fetch import Fetcher, FetchError, FetchSettings
+
+log = structlog.get_logger(__name__)
+
+MAX_AT_ONCE: Final = 64
+"""Pages that are being fetched; the others wait, and a sidecar that does not answer holds one place for one interval."""
+MAX_BODY_BYTES: Final = 4 * 1024 * 1024
+MAX_BACK_OFF: Final = 12
+"""Intervals between two attempts where nobody answers; a minute with 5 s."""
+FRESH_INTERVALS: Final = 2.2
+"""For so long after the last page reports are left out: they were made before they arrived."""
+_NANOS_PER_MS: Final = 1_000_000
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScrapeSettings:
+    """Where sidecars have their page, and how often it is read."""
+
+    port: int
+    interval_ms: int
+
+
+@dataclass(slots=True)
+class _Target:
+    """One connected process."""
+
+    sender: Sender
+    host: str
+    streams: int = 0
+    pushes: Pushes = field(default_factory=Pushes)
+    task: asyncio.Task[None] | None = None
+    read_at_ms: int | None = None
+    """When its page was read last."""
+    failures: int = 0
+    """In a row."""
+
+
+class SenderScraping:
+    """One loop for each sender that has a stream; runs on the event loop of the receiver."""
+
+    def __init__(
+        self,
+        settings: ScrapeSettings,
+        presence: Presence,
+        *,
+        clock: Clock,
+        sleep: Sleep,
+        tell: Count,
+        count: Count,
+    ) -> None:
+        """Read pages; `tell` hears of each by its outcome, `count` of what pages hold and nobody can read."""
+        self._settings = settings
+        self._presence = presence
+        self._clock = clock
+        self._sleep = sleep
+        self._tell = tell
+        self._count = count
+        self._targets: dict[Sender, _Target] = {}
+        self._places = asyncio.Semaphore(MAX_AT_ONCE)
+        self.unread = 0
+        """Sidecars whose page could not be read last time."""
+        self.hand_on: Callable[[Batch], None] = lambda _: None
+        """Takes what pages hold; the server sets it."""
+
+    def opened(self, sender: Sender, host: str) -> None:
+        """Begin with a sender whose stream comes from the IP address `host`."""
+        target = self._targets.setdefault(sender, _Target(sender, host))
+        target.streams += 1
+        if target.task is None:
+            target.task = asyncio.create_task(self._run(target))
+
+    def closed(self, sender: Sender) -> None:
+        """Stop once the last stream of `sender` is over."""
+        target = self._targets.get(sender)
+        if target is None:
+            return
+        target.streams -= 1
+        if target.streams == 0:
+            del self._targets[sender]
+            self._answered(target)
+            if target.task is not None:
+                target.task.cancel()
+
+    def takes_over(self, batch: Batch) -> bool:
+        """Learn from a report; return whether its values are to be left out because the page's are newer."""
+        target = self._targets.get(batch.sender)
+        if target is None:
+            return False
+        target.pushes.learn(batch)
+        fresh_ms = FRESH_INTERVALS * self._settings.interval_ms
+        return target.read_at_ms is not None and batch.received_at_ms - target.read_at_ms < fresh_ms
+
+    async def stop(self) -> None:
+        """End all loops; safe twice."""
+        tasks = [one.task for one in self._targets.values() if one.task is not None]
+        self._targets.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run(self, target: _Target) -> None:
+        settings = self._settings
+        host = f"[{target.host}]" if ":" in target.host else target.host
+        fetcher = Fetcher(
+            FetchSettings(
+                url=f"http://{host}:{settings.port}/metrics",
+                timeout_ms=settings.interval_ms,
+                max_body_bytes=MAX_BODY_BYTES,
+                follow_redirects=False,
+            )
+        )
+        next_at_ms = self._clock() + hash(target.sender) % settings.interval_ms
+        try:
+            while True:
+                while (wait_ms := next_at_ms - self._clock()) > 0:
+                    await self._sleep(wait_ms / 1000)
+                await self._scrape(target, fetcher)
+                gap_ms = settings.interval_ms * min(2**target.failures, MAX_BACK_OFF)
+                late_ms = self._clock() - next_at_ms
+                next_at_ms += gap_ms * max(1, -(-late_ms // gap_ms))
+        finally:
+            await fetcher.close()
+
+    async def _scrape(self, target: _Target, fetcher: Fetcher) -> None:
+        if not target.pushes.number:
+            return  # it has not reported yet: nobody knows what is on its page
+        try:
+            async with self._places:
+                at_ms = self._clock()
+                page = await fetcher.fetch()
+            text = page.body.decode()
+            groups = target.pushes.read(text, at_ms * _NANOS_PER_MS, self._count)
+        except FetchError as error:
+            self._failed(target, error.failure, str(error))
+            return
+        except (DecodeError, UnicodeDecodeError) as error:
+            self._failed(target, "foreign", str(error))
+            return
+        except Exception as error:  # the top of the task: no other scrape ends with it
+            if self._failed(target, "defect", str(error)):
+                log.exception("scrape failed", sender=str(target.sender))
+            return
+        self._tell("ok", 1)
+        self._answered(target)
+        target.read_at_ms = self._clock()
+        self._presence.sampled(target.sender, target.read_at_ms)
+        self.hand_on(Batch(target.sender, target.read_at_ms, groups, times_are_ours=True))
+
+    def _failed(self, target: _Target, outcome: str, text: str) -> bool:
+        """Note that there is no page; return whether that is new. What many sidecars have in common is told once."""
+        target.failures += 1
+        self._tell(outcome, 1)
+        if target.failures > 1:
+            return False
+        self.unread += 1
+        if self.unread == 1:
+            log.warning(
+                "a sidecar's page cannot be read",
+                sender=str(target.sender),
+                host=target.host,
+                port=self._settings.port,
+                error=text,
+                hint="its reports are used instead; look at dapr.io/enable-metrics, dapr.io/metrics-port and network policies",
+            )
+        return True
+
+    def _answered(self, target: _Target) -> None:
+        """Forget that there was no page."""
+        if target.failures:
+            target.failures = 0
+            self.unread -= 1
+            if not self.unread:
+                log.info("every sidecar's page can be read")
