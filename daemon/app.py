@@ -33,13 +33,14 @@ from daemon.config.prometheus_exporter import PrometheusExporterConfig
 from daemon.config.schema import Config
 from daemon.config.windows import WindowsConfig
 from daemon.exporters.windows import Windows
+from daemon.logs import set_log_level
 from daemon.notices import Notices
 from daemon.pipeline import Outlet, build_pipelines
 from daemon.processors.build import ProcessorSettings
 from daemon.reloading import Read, Reloading
 from daemon.scaler.service import KedaScaler
 from daemon.snapshot.extension import Snapshot
-from daemon.telemetry import SelfMetrics, set_log_level, supervise
+from daemon.telemetry import SelfMetrics, supervise
 from daemon.web.doctor import Finding
 from daemon.web.targets import TargetState
 from query.scaling import Engine
