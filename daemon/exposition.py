@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import os
 import resource
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from daemon.measuring import Distribution
 
@@ -20,6 +21,11 @@ _START, _VIRTUAL, _RESIDENT = 19, 20, 21
 """Where proc(5) has starttime, vsize and rss in `stat`, counted behind the command's closing bracket."""
 
 
+_T = TypeVar("_T")
+_LARGE: Final = 1_000
+"""Samples that take longer to write than one step on the event loop may: 10 us each."""
+
+
 class Family(NamedTuple):
     """A metric with its samples: (labels, value)."""
 
@@ -27,8 +33,15 @@ class Family(NamedTuple):
     """Without `_total`, which counters get."""
     documentation: str
     kind: str
-    samples: Iterable[tuple[Mapping[str, str], float | Distribution]]
+    samples: Sequence[tuple[Mapping[str, str], float | Distribution]]
     """A distribution each where `kind` is histogram."""
+
+
+async def written(families: Sequence[Family], write: Callable[[Sequence[Family]], _T]) -> _T:
+    """Return what `write` makes of `families`; a worker thread calls it where they are many."""
+    if sum(len(family.samples) for family in families) < _LARGE:
+        return write(families)
+    return await asyncio.to_thread(write, families)
 
 
 def format_page(families: Iterable[Family]) -> bytes:

@@ -19,6 +19,10 @@ class Distribution:
     counts: list[int]
     sum: float = 0.0
 
+    def copy(self) -> Distribution:
+        """Return one that does not change when this does."""
+        return Distribution(self.bounds, [*self.counts], self.sum)
+
 
 class Histograms:
     """A distribution for each key, from its first value on; one thread only."""

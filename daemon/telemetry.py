@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from typing import TypeVar
 
 import structlog
 
@@ -17,6 +18,7 @@ from daemon.measuring import Distribution, Histograms
 
 log = structlog.get_logger(__name__)
 
+_T = TypeVar("_T")
 _FIRST_PAUSE_S = 0.5
 _LAST_PAUSE_S = 30.0
 
@@ -51,6 +53,8 @@ class SelfMetrics:
         self._counters: dict[tuple[object, ...], Counters] = {}
         self._gauges: dict[tuple[object, ...], Callable[[], float]] = {}
         self._histograms: dict[tuple[object, ...], Histograms] = {}
+        self._pages = 0
+        """How often all was read."""
         self.gauge(
             "tallyd_build_info",
             "Always 1; the labels tell what runs",
@@ -122,6 +126,18 @@ class SelfMetrics:
         """Show values that come and go, as (labels, value); no labels twice."""
         self._family(name, documentation, "gauge").readers.append(read)
 
+    def once(self, read: Callable[[], _T]) -> Callable[[], _T]:
+        """Return `read` for several metrics that show parts of what it returns: it is called once for each page."""
+        page, value = self._pages, read()
+
+        def ask() -> _T:
+            nonlocal page, value
+            if page != self._pages:
+                page, value = self._pages, read()
+            return value
+
+        return ask
+
     def histograms(self, name: str, documentation: str, *, label: str, **labels: str) -> Histograms:
         """Return distributions of seconds shown as `name{label="<key>", <labels>}`; the same ones for the same arguments."""
         key = (name, label, *labels.items())
@@ -129,12 +145,15 @@ class SelfMetrics:
         if histograms is None:
             histograms = self._histograms[key] = Histograms()
             self._family(name, documentation, "histogram").readers.append(
-                lambda: [({label: key, **labels}, one) for key, one in histograms.values.items()]
+                lambda: [
+                    ({label: key, **labels}, one.copy()) for key, one in histograms.values.items()
+                ]
             )
         return histograms
 
     def families(self) -> list[Family]:
-        """Return all that is known at this moment."""
+        """Return all that is known at this moment; nothing of it changes later."""
+        self._pages += 1
         own = [
             Family(
                 name,

@@ -110,12 +110,18 @@ def _build_scaler(runtime: Runtime, config: KedaScalerConfig, lock: Lock) -> Ked
             "tallyd_keda_scaler", "Calls of KEDA and what became of them", label="event"
         ),
     )
+    conditions = runtime.metrics.once(scaler.answers.conditions)
     for what, text, show in _SHOWN:
         runtime.metrics.gauges(
             f"tallyd_keda_scaler_{what}",
             text,
-            lambda show=show: show(scaler.answers.conditions()),  # type: ignore[misc]  # bound now
+            lambda show=show: show(conditions()),  # type: ignore[misc]  # bound now
         )
+    runtime.metrics.gauge(
+        "tallyd_keda_scaler_streams",
+        "Open StreamIsActive and StreamMetricSpec calls",
+        lambda: scaler.streams,
+    )
     runtime.metrics.gauge(
         "tallyd_settling",
         "Seconds until every sender must have reported after the start; 0 once settled",

@@ -10,7 +10,7 @@ from typing import Final
 
 from daemon.clock import Clock, Sleep
 from daemon.exporters.shipping import Shipping
-from daemon.exposition import Family
+from daemon.exposition import Family, written
 from daemon.measuring import Distribution
 from daemon.telemetry import SelfMetrics, supervise
 from receivers.consumer import Batch, Count, Sender
@@ -82,17 +82,20 @@ class SelfMetricsPush:
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
-            self._send()
+            await self._send()
         await self._shipping.stop()
 
     async def _run(self) -> None:
         while True:
             await self._sleep(self._interval_s)
-            self._send()
+            await self._send()
 
-    def _send(self) -> None:
+    async def _send(self) -> None:
         now_ms = self._clock()
-        metrics = list(as_metrics(self._metrics.families(), self._started_ms, now_ms))
+        families = self._metrics.families()
+        metrics = await written(
+            families, lambda all_: list(as_metrics(all_, self._started_ms, now_ms))
+        )
         scoped = ScopeMetrics(Scope(name="tallyd", version=version("tallyd")), metrics)
         self._shipping.consume(Batch(_SENDER, now_ms, [ResourceMetrics(self._resource, [scoped])]))
 

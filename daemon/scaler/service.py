@@ -119,6 +119,11 @@ class KedaScaler:
         if ready:
             self.become_ready(settled=settled, held=held or {})
 
+    @property
+    def streams(self) -> int:
+        """How many calls are open that last."""
+        return self._streams
+
     async def start(self) -> int:
         """Listen, and return the port.
 

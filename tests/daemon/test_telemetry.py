@@ -60,6 +60,16 @@ def test_gauges_that_come_and_go() -> None:
     assert (line in before, line in metrics.page().decode()) == (False, True)
 
 
+def test_what_several_metrics_show_is_read_once_for_each_page() -> None:
+    """Parts of one reading stand on one page, and the next page has the next reading."""
+    metrics, readings = SelfMetrics(), iter(range(10))
+    read = metrics.once(lambda: next(readings))
+    for name in ("t_a", "t_b"):
+        metrics.gauges(name, "X", lambda: [({}, float(read()))])
+    pages = [[line[-3:] for line in samples(metrics) if line[:2] == "t_"] for _ in range(2)]
+    assert pages == [["1.0", "1.0"], ["2.0", "2.0"]]
+
+
 def test_build_info() -> None:
     """The page tells the version and the process's own figures."""
     page = SelfMetrics().page().decode()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
 from daemon.process import LOG_LINES
+from tests.support.certificates import Files
 from tests.support.opencensus_messages import ci, node, request
 from tests.support.running_app import running_app
 
@@ -16,7 +19,11 @@ pytestmark = pytest.mark.integration
 GUIDE = Path(__file__).parent.parent.parent / "docker" / "guides" / "metrics.md"
 NOW_S = 1_730_500_000
 CONFIG = """
-receivers: {opencensus: , otlp: , prometheusremotewrite: }
+receivers:
+  opencensus: {scrape_senders: {interval: 5s}}
+  otlp:
+  prometheusremotewrite:
+  prometheus: {config: {scrape_configs: [{job_name: j, static_configs: [{targets: ["127.0.0.1:1"]}]}]}}
 processors:
   filter: {metrics: {metric: ['name == "dropped"']}}
   transform: {metric_statements: ['set(metric.unit, "1") where metric.name == "a"']}
@@ -27,16 +34,28 @@ exporters:
   prometheusremotewrite: {endpoint: "http://127.0.0.1:1"}
   prometheus: {endpoint: "127.0.0.1:0"}
   debug:
-extensions: {snapshot: {path: FOLDER/snapshot}}
+extensions:
+  bearertokenauth: {token: sesame}
+  health_check: {tls: TLS}
+  http_api: {auth: {authenticator: bearertokenauth}}
+  snapshot: {path: FOLDER/snapshot}
 service:
-  extensions: [keda_scaler, http_api, health_check, snapshot]
+  extensions: [keda_scaler, http_api, health_check, snapshot, bearertokenauth]
   pipelines:
     metrics:
-      receivers: [opencensus, otlp, prometheusremotewrite]
+      receivers: [opencensus, otlp, prometheusremotewrite, prometheus]
       processors: [memory_limiter, filter, transform]
       exporters: [windows, otlp, prometheusremotewrite, prometheus, debug]
 """
-_SAMPLE = re.compile(r"(\w+?)(?:_bucket|_sum|_count)?(?:\{(.*)\})? \S+\Z")
+LATER = {
+    "otelcol_exporter_send_failed_metric_points_total": {
+        "error_permanent",
+        "error_type",
+        "exporter",
+    },
+    "tallyd_sender_refused_series_total": {"sender"},
+}
+"""Labels of what comes with its first count only."""
 _LABEL = re.compile(r'(\w+)="(?:[^"\\]|\\.)*"')
 
 
@@ -64,10 +83,16 @@ class Shown:
         self.labels[name].discard("le")
 
 
+def configuration(folder: Path) -> str:
+    """Return the one with everything, with files in `folder`."""
+    lock = json.dumps(Files(folder).settings())
+    return CONFIG.replace("FOLDER", str(folder)).replace("TLS", lock)
+
+
 async def everything(folder: Path) -> Shown:
     """Return what a tallyd with everything shows after a report, a poll and a request."""
     async with (
-        running_app(CONFIG.replace("FOLDER", str(folder)), at_ms=NOW_S * 1000) as run,
+        running_app(configuration(folder), at_ms=NOW_S * 1000) as run,
         run.sidecar(request(node=node())) as sidecar,
         run.keda({"metricQuery": "count(m)", "targetValue": "1"}) as keda,
         run.keda({"metricQuery": "count(nonesuch)", "targetValue": "1"}) as other,
@@ -78,20 +103,55 @@ async def everything(folder: Path) -> Shown:
         )
         await keda.outcome()
         await other.outcome()
-        return Shown(run.app.metrics.page().decode())
+        shown = Shown(run.app.metrics.page().decode())
+        # What nothing was counted of yet has its labels nevertheless: the name of the first, then the others.
+        keys: list[Any] = [*run.app.metrics._counters, *run.app.metrics._histograms]
+        for name, label, *others in keys:
+            shown.labels.setdefault(
+                name if name in shown.kinds else f"{name}_total",
+                {label, *(key for key, _ in others)},
+            )
+        return shown
 
 
-def documented() -> dict[str, tuple[str, set[str]]]:
-    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (.*?) \| .+ \|$", GUIDE.read_text(), re.MULTILINE)
-    assert len(rows) == len({name for name, _, _ in rows})
-    return {name: (kind, {one for one in labels.split(", ") if one}) for name, kind, labels in rows}
+class Row(NamedTuple):
+    """What the guide says of a metric."""
+
+    kind: str
+    labels: set[str]
+    meaning: str
+
+
+def documented() -> dict[str, Row]:
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (.*?) \| (.+) \|$", GUIDE.read_text(), re.MULTILINE)
+    assert len(rows) == len({name for name, *_ in rows})
+    return {
+        name: Row(kind, {one for one in labels.split(", ") if one}, meaning)
+        for name, kind, labels, meaning in rows
+    }
 
 
 async def test_every_metric_is_documented_and_no_other(tmp_path: Path) -> None:
-    """Names and types are those of the page, and so are the labels of what was counted."""
+    """Names, types, labels and meanings are those of the page."""
     shown, rows = await everything(tmp_path), documented()
-    assert {name: kind for name, (kind, _) in rows.items()} == shown.kinds
-    assert {name: rows[name][1] for name in shown.labels} == shown.labels
+    labels = shown.labels | LATER
+    assert rows == {
+        name: Row(kind, labels[name], shown.helps[name].rstrip("."))
+        for name, kind in shown.kinds.items()
+    }
+
+
+async def test_scaled_objects_that_are_gone_leave_the_page() -> None:
+    """Nothing is shown of a trigger that nobody has asked for in 10 minutes."""
+    async with (
+        running_app(at_ms=NOW_S * 1000) as run,
+        run.keda({"metricQuery": "count(nonesuch)", "targetValue": "3"}) as keda,
+    ):
+        before = set(run.page())
+        await keda.outcome()
+        assert len([name for name in run.page() if "nonesuch" in name]) == 2
+        await run.at((NOW_S + 601) * 1000)
+        assert not [name for name in set(run.page()) - before if "nonesuch" in name]
 
 
 async def test_the_metrics_of_a_scaled_object(tmp_path: Path) -> None:
@@ -123,7 +183,7 @@ async def test_the_metrics_of_a_scaled_object(tmp_path: Path) -> None:
 async def test_points_of_senders_and_drops_by_condition(tmp_path: Path) -> None:
     """OpenCensus points are counted as they arrive; each condition tells how many metrics it has dropped."""
     async with (
-        running_app(CONFIG.replace("FOLDER", str(tmp_path)), at_ms=NOW_S * 1000) as run,
+        running_app(configuration(tmp_path), at_ms=NOW_S * 1000) as run,
         run.sidecar(request(node=node())) as sidecar,
     ):
         for at_s in (NOW_S, NOW_S + 20):
