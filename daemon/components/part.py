@@ -25,8 +25,8 @@ from receivers.grpc_services import Serving
 
 MIB = 1024 * 1024
 _POINTS = {
-    "accepted": "Data points of messages that the pipeline has taken; of OTLP not those of metrics that a processor dropped "
-    "unread",
+    "accepted": "Data points of messages that the pipeline has taken; of OpenCensus and OTLP not those of metrics that a "
+    "processor dropped unread",
     "refused": "Data points of messages that the pipeline answered with an error",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -9,7 +10,7 @@ from itertools import takewhile
 from daemon.ottl.compile import Condition
 from daemon.ottl.evaluation import EvaluationContext
 from daemon.processors.filter.failures import ErrorHandler, Failures
-from daemon.processors.filter.verdicts import KEPT, Verdict, Verdicts, judge
+from daemon.processors.filter.verdicts import KEPT, Verdict, VerdictGroup, Verdicts, judge
 from receivers.consumer import Batch
 from receivers.model import DataPoint, Metric, MetricType, ResourceMetrics, ScopeMetrics
 
@@ -59,6 +60,7 @@ class ConditionPass:
         self._errors = errors
         self._count = count
         self._verdicts = Verdicts(remembered, stop_at_error=errors.propagates)
+        self._only = remembered[0].text if len(remembered) == 1 else None
         self._rest = metric[len(remembered) :]
 
     def apply(self, batch: Batch, failures: Failures) -> int:
@@ -140,11 +142,9 @@ class ConditionPass:
         """The hot path: without errors and data point conditions one look-up for each metric."""
         dropped = self._verdicts.of(resource_metrics.resource, scope_metrics.scope)
         metrics = scope_metrics.metrics
-        verdicts = [dropped[metric.header] for metric in metrics]
-        kept = [metric for metric, by in zip(metrics, verdicts, strict=True) if by is None]
-        for condition in set(verdicts):
-            if condition is not None:
-                self._drop(condition, verdicts.count(condition), walk)
+        kept = [metric for metric in metrics if dropped[metric.header] is None]
+        if len(kept) < len(metrics):
+            self._tell_dropped(metrics, len(metrics) - len(kept), dropped, walk)
         failed = dropped.failed
         if failed and walk.failures is not None:
             for metric in metrics:
@@ -159,6 +159,17 @@ class ConditionPass:
             for metric in kept
             if failed.get(metric.header, KEPT).stopped or self._keeps_metric(metric, context, walk)
         ]
+
+    def _tell_dropped(
+        self, metrics: Sequence[Metric], count: int, dropped: VerdictGroup, walk: _Walk
+    ) -> None:
+        """Count which condition dropped `count` of `metrics`; a single condition has dropped them all."""
+        if self._only is not None:
+            self._drop(self._only, count, walk)
+            return
+        for condition, number in Counter([dropped[metric.header] for metric in metrics]).items():
+            if condition is not None:
+                self._drop(condition, number, walk)
 
     def _keeps_metric(self, metric: Metric, context: EvaluationContext, walk: _Walk) -> bool:
         context.metric = metric
