@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from daemon.process import LOG_LINES
 from tests.support.certificates import Files
+from tests.support.metrics_guide import Row, documented
 from tests.support.opencensus_messages import ci, node, request
 from tests.support.running_app import running_app
 
 pytestmark = pytest.mark.integration
 
-GUIDE = Path(__file__).parent.parent.parent / "docker" / "guides" / "metrics.md"
 NOW_S = 1_730_500_000
 CONFIG = """
 receivers:
@@ -112,23 +112,6 @@ async def everything(folder: Path) -> Shown:
                 {label, *(key for key, _ in others)},
             )
         return shown
-
-
-class Row(NamedTuple):
-    """What the guide says of a metric."""
-
-    kind: str
-    labels: set[str]
-    meaning: str
-
-
-def documented() -> dict[str, Row]:
-    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (.*?) \| (.+) \|$", GUIDE.read_text(), re.MULTILINE)
-    assert len(rows) == len({name for name, *_ in rows})
-    return {
-        name: Row(kind, {one for one in labels.split(", ") if one}, meaning)
-        for name, kind, labels, meaning in rows
-    }
 
 
 async def test_every_metric_is_documented_and_no_other(tmp_path: Path) -> None:
