@@ -6,7 +6,7 @@ import asyncio
 import platform
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import TypeVar
@@ -32,6 +32,12 @@ class Counters:
     def __call__(self, reason: str, amount: int) -> None:
         """Add `amount` to the counter of `reason`."""
         self.values[str(reason)] += amount
+
+    def keep(self, reasons: Container[str]) -> None:
+        """Forget all other counters: what counted them is no more."""
+        for reason in [*self.values]:
+            if reason not in reasons:
+                del self.values[reason]
 
 
 @dataclass(slots=True)

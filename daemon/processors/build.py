@@ -69,9 +69,11 @@ def _filter(
         label="condition",
         filter=component_id,
     )
-    return build_filter(
+    built = build_filter(
         component_id, config, following, count_filtered=dropped, count_condition=by_condition
     )
+    by_condition.keep(built.causes)
+    return built
 
 
 def _counted(

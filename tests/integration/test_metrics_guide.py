@@ -177,3 +177,26 @@ async def test_points_of_senders_and_drops_by_condition(tmp_path: Path) -> None:
     assert page[f'{name}{{receiver="opencensus",transport="grpc"}}'] == 2.0
     dropped = "tallyd_filter_dropped_metrics_total"
     assert page[f'{dropped}{{condition="name == \\"dropped\\"",filter="filter"}}'] == 2.0
+
+
+async def test_conditions_that_are_gone_leave_the_page() -> None:
+    """A reload takes the counters of conditions along that the file no longer has; the others go on."""
+
+    def config(*conditions: str) -> str:
+        filter_ = f"{{metrics: {{metric: {json.dumps(conditions)}}}}}"
+        return f"processors: {{filter: {filter_}}}\nservice: {{pipelines: {{metrics: {{processors: [filter]}}}}}}"
+
+    old, new, stays = 'name == "old"', 'name == "new"', 'name == "stays"'
+    async with (
+        running_app(config(old, stays), at_ms=NOW_S * 1000) as run,
+        run.sidecar(request(node=node())) as sidecar,
+    ):
+        for at_s, conditions in ((NOW_S, (new, stays)), (NOW_S + 20, ())):
+            names = ("old", "new", "stays")
+            await sidecar.report(request(*(ci(one, at=at_s) for one in names)), (at_s + 2) * 1000)
+            if conditions:
+                assert await run.reload(config(*conditions)) == ("", [])
+        page = run.page()
+    dropped = {name: value for name, value in page.items() if "filter_dropped" in name}
+    label = 'tallyd_filter_dropped_metrics_total{condition="name == \\"%s\\"",filter="filter"}'
+    assert dropped == {label % "new": 1.0, label % "stays": 2.0}

@@ -19,9 +19,9 @@ from daemon.ottl.fields import PREFIXES
 from daemon.ottl.infer import infer_context
 from daemon.ottl.parser import parse_condition
 from daemon.processors.complaints import Complaints
-from daemon.processors.filter.conditions import ConditionPass, Conditions
+from daemon.processors.filter.conditions import NO_POINTS, ConditionPass, Conditions
 from daemon.processors.filter.failures import ErrorHandler
-from daemon.processors.filter.legacy import LegacyPass, build_matcher
+from daemon.processors.filter.legacy import INCLUDE_EXCLUDE, LegacyPass, build_matcher
 from daemon.processors.filter.processor import Filter, Pass
 from daemon.processors.texts import Text, texts_of
 from receivers.consumer import Consumer
@@ -57,7 +57,7 @@ def build_filter(
     passes = builder.passes(config)
     match builder.mistakes:
         case []:
-            return Filter(passes, next_consumer, count_filtered, builder.complaints)
+            return Filter(passes, next_consumer, count_filtered, builder.complaints, builder.causes)
         case [mistake]:
             raise mistake
         case mistakes:
@@ -76,6 +76,7 @@ class _Builder:
         self.complaints = complaints
         self._count_condition = count_condition
         self.mistakes: list[ConfigError] = []
+        self.causes = {NO_POINTS, INCLUDE_EXCLUDE}
         self._error_mode = error_mode
 
     def passes(self, config: FilterConfig) -> list[Pass]:
@@ -189,6 +190,7 @@ class _Builder:
 
     def _pass(self, by_context: dict[str, list[Condition]], mode: ErrorMode) -> ConditionPass:
         conditions = Conditions(**{name: tuple(each) for name, each in by_context.items()})
+        self.causes.update(one.text for each in by_context.values() for one in each)
         errors = ErrorHandler(mode, self.complaints)
         return ConditionPass(conditions, errors, self._count_condition)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from daemon.config.errors import ConfigError, KeyPath
 from daemon.config.fields import shown
@@ -43,6 +43,10 @@ class Matcher:
     name: NameMatch | None
 
 
+INCLUDE_EXCLUDE: Final = "include, exclude"
+"""What these drop is counted as."""
+
+
 class LegacyPass:
     """Applies `include` and `exclude` to batches; each side may look at resources, at metric names or at both."""
 
@@ -63,7 +67,7 @@ class LegacyPass:
                 kept.append(item)
         batch.resource_metrics = kept
         if dropped:
-            self._count("include, exclude", dropped)
+            self._count(INCLUDE_EXCLUDE, dropped)
         return dropped
 
     def judge(
