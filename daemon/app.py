@@ -14,7 +14,7 @@ import structlog
 from daemon import memory_guard
 from daemon.clock import Clock, Sleep, system_clock
 from daemon.components.administration import administer
-from daemon.components.doctor import diagnose
+from daemon.components.doctor import counted, diagnose
 from daemon.components.exporters import build_exporter, build_push
 from daemon.components.extensions import (
     become_ready,
@@ -202,6 +202,7 @@ class App:
         self._outlets |= {name: Outlet(admit=self._admit) for name in new}
         for name, outlet in self._outlets.items():
             outlet.consumer = consumers.get(name)
+        self._runtime.before = counted(self._runtime)
         await self._scraping.take_over(scrapes)
         if self._scaler is not None:
             self._scaler.reload(config.named_queries)

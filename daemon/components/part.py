@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol, runtime_checkable
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from daemon.clock import Clock, Sleep
 from daemon.components.security import Security
@@ -42,6 +42,18 @@ class Part(Protocol):
         """Stop; safe twice and before `start`."""
 
 
+class Counted(NamedTuple):
+    """What was counted of the pipelines until some moment."""
+
+    reports: int
+    stored: int
+    dropped: Mapping[str, int]
+    """Metrics, by filter."""
+
+
+NOTHING: Final = Counted(0, 0, {})
+
+
 @dataclass(slots=True, kw_only=True)
 class Runtime:
     """What the parts of one tallyd share."""
@@ -70,6 +82,8 @@ class Runtime:
     """What the process still lacks to be ready."""
     details: Callable[[], Mapping[str, str]]
     """What an operator should know although it is ready."""
+    before: Counted = NOTHING
+    """What had been counted when the configuration in force was taken over."""
     serving: Serving
     """What gRPC's health service tells on every port."""
 

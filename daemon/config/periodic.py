@@ -34,9 +34,17 @@ def _parse_headers(value: object) -> object:
     """Return headers as a mapping; the OpenTelemetry configuration has a list of names and values."""
     if not isinstance(value, list):
         return value
-    if not all(isinstance(one, dict) and one.keys() == {"name", "value"} for one in value):
+    if not all(_is_header(one) for one in value):
         raise rejected("expected a mapping, or a list of name and value")
     return {one["name"]: one["value"] for one in value}
+
+
+def _is_header(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and value.keys() == {"name", "value"}
+        and isinstance(value["name"], str)
+    )
 
 
 def _parse_header_list(value: object) -> object:

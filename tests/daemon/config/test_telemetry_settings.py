@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from daemon.config.dump import format_config
+from daemon.config.errors import InvalidConfigurationError
 from daemon.config.load import parse_config
 from daemon.config.otlp_exporter import OtlpExporterConfig, OtlpHttpExporterConfig
 from daemon.config.sending import ClientTlsConfig
@@ -198,6 +204,10 @@ def test_push_and_page() -> None:
             ".exporter.otlp.headers: expected a mapping, or a list of name and value",
         ),
         (
+            "exporter: {otlp: {endpoint: 'http://b', headers: [{name: [], value: a}]}}",
+            ".exporter.otlp.headers: expected a mapping, or a list of name and value",
+        ),
+        (
             "exporter: {otlp: {endpoint: 'http://b', headers_list: a}}",
             ".exporter.otlp.headers_list: expected name=value, several with commas between them",
         ),
@@ -232,3 +242,44 @@ def test_secrets_are_not_written() -> None:
     """Values of headers and a password in the URL are shown nowhere."""
     config = parse_config(periodic("{endpoint: 'http://me:sesame@b', headers: {a: sesame}}"), {})
     assert "sesame" not in format_config(config.config)
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=9)
+    | st.sampled_from(["http://b", "b:1", "5s"]),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "interval",
+                    "timeout",
+                    "exporter",
+                    "otlp",
+                    "endpoint",
+                    "protocol",
+                    "headers",
+                    "headers_list",
+                    "tls",
+                ]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@given(JSON, JSON)
+def test_any_periodic(otlp: object, other: object) -> None:
+    """Whatever stands there is taken or is a mistake at its place, nothing else."""
+    for periodic_ in (other, {"exporter": {"otlp": otlp}}):
+        text = json.dumps(
+            {"service": {"telemetry": {"metrics": {"readers": [{"periodic": periodic_}]}}}}
+        )
+        with suppress(InvalidConfigurationError):
+            parse_config(text, {})
