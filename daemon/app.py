@@ -14,8 +14,8 @@ import structlog
 from daemon import memory_guard
 from daemon.clock import Clock, Sleep, system_clock
 from daemon.components.administration import administer
-from daemon.components.doctor import diagnose
-from daemon.components.exporters import build_exporter
+from daemon.components.doctor import counted, diagnose
+from daemon.components.exporters import build_exporter, build_push
 from daemon.components.extensions import (
     become_ready,
     build_extension,
@@ -33,13 +33,14 @@ from daemon.config.prometheus_exporter import PrometheusExporterConfig
 from daemon.config.schema import Config
 from daemon.config.windows import WindowsConfig
 from daemon.exporters.windows import Windows
+from daemon.logs import set_log_level
 from daemon.notices import Notices
 from daemon.pipeline import Outlet, build_pipelines
 from daemon.processors.build import ProcessorSettings
 from daemon.reloading import Read, Reloading
 from daemon.scaler.service import KedaScaler
 from daemon.snapshot.extension import Snapshot
-from daemon.telemetry import SelfMetrics, set_log_level, supervise
+from daemon.telemetry import SelfMetrics, supervise
 from daemon.web.doctor import Finding
 from daemon.web.targets import TargetState
 from query.scaling import Engine
@@ -201,6 +202,7 @@ class App:
         self._outlets |= {name: Outlet(admit=self._admit) for name in new}
         for name, outlet in self._outlets.items():
             outlet.consumer = consumers.get(name)
+        self._runtime.before = counted(self._runtime)
         await self._scraping.take_over(scrapes)
         if self._scaler is not None:
             self._scaler.reload(config.named_queries)
@@ -271,6 +273,9 @@ class App:
         page = build_metrics_page(self._runtime)
         if page is not None:
             parts["telemetry"] = page
+        for index, push in enumerate(config.service.telemetry.metrics.push):
+            name = f"telemetry/{index}"
+            parts[name] = build_push(self._runtime, name, push)
         # Those who ask are answered, that nothing is ready, before a snapshot is loaded (keda.md 1.10).
         return dict(sorted(parts.items(), key=lambda part: isinstance(part[1], Snapshot)))
 

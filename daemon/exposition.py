@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import os
 import resource
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
+
+from daemon.measuring import Distribution
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -17,6 +21,11 @@ _START, _VIRTUAL, _RESIDENT = 19, 20, 21
 """Where proc(5) has starttime, vsize and rss in `stat`, counted behind the command's closing bracket."""
 
 
+_T = TypeVar("_T")
+_LARGE: Final = 1_000
+"""Samples that take longer to write than one step on the event loop may: 10 us each."""
+
+
 class Family(NamedTuple):
     """A metric with its samples: (labels, value)."""
 
@@ -24,7 +33,15 @@ class Family(NamedTuple):
     """Without `_total`, which counters get."""
     documentation: str
     kind: str
-    samples: Iterable[tuple[Mapping[str, str], float]]
+    samples: Sequence[tuple[Mapping[str, str], float | Distribution]]
+    """A distribution each where `kind` is histogram."""
+
+
+async def written(families: Sequence[Family], write: Callable[[Sequence[Family]], _T]) -> _T:
+    """Return what `write` makes of `families`; a worker thread calls it where they are many."""
+    if sum(len(family.samples) for family in families) < _LARGE:
+        return write(families)
+    return await asyncio.to_thread(write, families)
 
 
 def format_page(families: Iterable[Family]) -> bytes:
@@ -34,8 +51,22 @@ def format_page(families: Iterable[Family]) -> bytes:
         name = f"{family.name}_total" if family.kind == "counter" else family.name
         lines.append(f"# HELP {name} {_escaped(family.documentation)}")
         lines.append(f"# TYPE {name} {family.kind}")
-        lines += [f"{name}{_labels(labels)} {_number(one)}" for labels, one in family.samples]
+        for labels, value in family.samples:
+            if isinstance(value, Distribution):
+                lines += _histogram(name, labels, value)
+            else:
+                lines.append(f"{name}{_labels(labels)} {_number(value)}")
     return "\n".join([*lines, ""]).encode(errors="replace")
+
+
+def _histogram(name: str, labels: Mapping[str, str], value: Distribution) -> Iterator[str]:
+    bounds = (*(repr(float(bound)) for bound in value.bounds), "+Inf")
+    count = 0
+    for bound, more in zip(bounds, value.counts, strict=True):
+        count += more
+        yield f"{name}_bucket{_labels({**labels, 'le': bound})} {_number(count)}"
+    yield f"{name}_sum{_labels(labels)} {_number(value.sum)}"
+    yield f"{name}_count{_labels(labels)} {_number(count)}"
 
 
 def process_families() -> list[Family]:
@@ -66,8 +97,21 @@ def process_families() -> list[Family]:
             "counter",
             [({}, used.ru_utime + used.ru_stime)],
         ),
+        *_collectors(used.ru_utime + used.ru_stime, resident, max(time.time() - started_s, 0.0)),
         _gauge("open_fds", "Number of open file descriptors.", open_files),
         _gauge("max_fds", "Maximum number of open file descriptors.", most_files),
+    ]
+
+
+def _collectors(cpu_s: float, resident: int, uptime_s: float) -> list[Family]:
+    """Return the same under the Collector's names (otlp.md 7)."""
+    return [
+        Family(f"otelcol_process_{name}", text, kind, [({}, value)])
+        for name, text, kind, value in (
+            ("cpu_seconds", "Total user and system CPU time in seconds", "counter", cpu_s),
+            ("memory_rss_bytes", "Resident memory in bytes", "gauge", resident),
+            ("uptime_seconds", "Time since the start of the process", "counter", uptime_s),
+        )
     ]
 
 

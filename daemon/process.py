@@ -14,12 +14,16 @@ import structlog
 from daemon import memory
 from daemon.app import App
 from daemon.config.load import LoadedConfig
+from daemon.logs import LINES_A_MINUTE, configure_logs
 from daemon.reloading import Outcome, Read
-from daemon.telemetry import configure_logs
 
 log = structlog.get_logger(__name__)
 
 _FORCED = 1
+LOG_LINES = {
+    "lost_lines": "Log lines that could not be written",
+    "held_back_lines": f"Log lines beyond the {LINES_A_MINUTE} of one event that are written in a minute",
+}
 
 SWITCH_INTERVAL_S = 0.0005
 """How long a large query in the worker thread may keep the event loop from running on; Python's own is 5 ms."""
@@ -42,8 +46,8 @@ async def run(loaded: LoadedConfig, path: Path | None, read: Read) -> None:
     app = App(loaded, read=read if path is not None else None)
     app.metrics.table(
         "tallyd_log",
-        {"lost_lines": "Log lines that could not be written"},
-        lambda: {"lost_lines": lines.lost},
+        LOG_LINES,
+        lambda: {"lost_lines": lines.lost, "held_back_lines": lines.held_back},
     )
     stopping = asyncio.Event()
 

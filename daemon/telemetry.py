@@ -1,141 +1,26 @@
-"""What the process says about itself: log lines, self-metrics, and tasks that are not allowed to die in silence."""
+"""What the process says about itself: self-metrics, and tasks that are not allowed to die in silence."""
 
 from __future__ import annotations
 
 import asyncio
-import io
-import logging
-import os
-import sys
+import platform
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from typing import TextIO, cast
+from typing import TypeVar
 
 import structlog
 
-from daemon.config.service import LogsConfig
 from daemon.exposition import Family, format_page, process_families
+from daemon.measuring import Distribution, Histograms
 
 log = structlog.get_logger(__name__)
 
-_LEVELS = {
-    "debug": logging.DEBUG,
-    "info": logging.INFO,
-    "warn": logging.WARNING,
-    "error": logging.ERROR,
-}
-LOG_LEVELS = tuple(_LEVELS)
-_LOGGERS = {name: structlog.make_filtering_bound_logger(level) for name, level in _LEVELS.items()}
+_T = TypeVar("_T")
 _FIRST_PAUSE_S = 0.5
 _LAST_PAUSE_S = 30.0
-
-
-class LogStream:
-    """Where log lines go: a line that cannot be written is lost and counted, and costs nothing else.
-
-    Standard error may be closed, its reader gone, its disk full. That is no reason to leave a question unanswered.
-    """
-
-    def __init__(self, stream: TextIO | None) -> None:
-        self._stream = stream
-        self.is_terminal = stream is not None and not stream.closed and stream.isatty()
-        self.lost = 0
-        """Lines that could not be written."""
-
-    def write(self, text: str) -> None:
-        """Write `text`, or lose it."""
-        try:
-            if self._stream is None:
-                raise BrokenPipeError
-            self._stream.write(text)
-            self._stream.flush()
-        except (OSError, ValueError):  # ValueError: the stream was closed
-            self.lost += 1
-
-    def flush(self) -> None:
-        """Do nothing: `write` has flushed."""
-
-
-def configure_logs(config: LogsConfig, stream: TextIO | None = None) -> LogStream:
-    """Write log lines to `stream` (standard error): JSON, or for people where it is a terminal."""
-    lines = LogStream(stream or _standard_error())
-    for_people = config.encoding == "console" or (config.encoding is None and lines.is_terminal)
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.StackInfoRenderer(),
-            *_renderers(lines, for_people=for_people),
-        ],
-        # WriteLogger calls `write` and `flush` alone.
-        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", lines)),
-    )
-    logging.getLogger().handlers = [_FromLibraries()]
-    set_log_level(config.level)
-    return lines
-
-
-def log_level() -> str:
-    """Return the level from which on lines are written."""
-    level = structlog.get_config()["wrapper_class"]
-    return next((name for name, one in _LOGGERS.items() if one is level), "unknown")
-
-
-def set_log_level(level: str) -> None:
-    """Write lines from `level` on: one of `LOG_LEVELS`."""
-    structlog.configure(wrapper_class=_LOGGERS[level])
-    logging.getLogger().setLevel(max(_LEVELS[level], logging.WARNING))
-
-
-def _standard_error() -> TextIO | None:
-    """Return standard error without its buffer, which would keep what it cannot write and fail at exit; None if closed."""
-    if sys.__stderr__ is None or sys.stderr is not sys.__stderr__:
-        return sys.stderr
-    raw = io.FileIO(sys.__stderr__.fileno(), "w", closefd=False)
-    return io.TextIOWrapper(
-        cast("io.BufferedWriter", raw), "utf-8", "backslashreplace", write_through=True
-    )
-
-
-def _renderers(stream: LogStream, *, for_people: bool) -> Iterable[structlog.typing.Processor]:
-    if for_people:
-        return (structlog.dev.ConsoleRenderer(colors=stream.is_terminal and _wants_colors()),)
-    return (
-        structlog.processors.format_exc_info,
-        _in_reading_order,
-        structlog.processors.JSONRenderer(),
-    )
-
-
-def _wants_colors() -> bool:
-    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
-def _in_reading_order(
-    _logger: object, _method: str, event: structlog.typing.EventDict
-) -> structlog.typing.EventDict:
-    """Put first what a reader looks at first."""
-    head = ("timestamp", "level", "event")
-    ordered = {key: event.pop(key) for key in head if key in event}
-    ordered["message"] = ordered.pop("event", "")
-    return {**ordered, **event}
-
-
-class _FromLibraries(logging.Handler):
-    """Passes on what libraries say through the standard library's logging."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        log.log(
-            record.levelno,
-            "library message",
-            library=record.name,
-            text=record.getMessage(),
-            exc_info=record.exc_info,
-        )
 
 
 class Counters:
@@ -148,14 +33,20 @@ class Counters:
         """Add `amount` to the counter of `reason`."""
         self.values[str(reason)] += amount
 
+    def keep(self, reasons: Container[str]) -> None:
+        """Forget all other counters: what counted them is no more."""
+        for reason in [*self.values]:
+            if reason not in reasons:
+                del self.values[reason]
+
 
 @dataclass(slots=True)
 class _Family:
-    """One metric of the page and who is asked for its samples: (labels, value)."""
+    """One metric of the page and who is asked for its samples."""
 
     documentation: str
     kind: str
-    readers: list[Callable[[], Iterable[tuple[dict[str, str], float]]]] = field(
+    readers: list[Callable[[], Iterable[tuple[dict[str, str], float | Distribution]]]] = field(
         default_factory=list
     )
 
@@ -167,9 +58,17 @@ class SelfMetrics:
         self._families: dict[str, _Family] = {}
         self._counters: dict[tuple[object, ...], Counters] = {}
         self._gauges: dict[tuple[object, ...], Callable[[], float]] = {}
-        release = version("tallyd")
+        self._histograms: dict[tuple[object, ...], Histograms] = {}
+        self._pages = 0
+        """How often all was read."""
         self.gauge(
-            "tallyd_build_info", "Always 1; the labels tell what runs", lambda: 1, version=release
+            "tallyd_build_info",
+            "Always 1; the labels tell what runs",
+            lambda: 1,
+            version=version("tallyd"),
+            python=platform.python_version(),
+            numpy=version("numpy"),
+            grpc=version("grpcio"),
         )
 
     def counters(
@@ -185,6 +84,10 @@ class SelfMetrics:
             counters = self._counters[key] = Counters()
             self.mapping(name, documentation, lambda: counters.values, label=label, **labels)
         return counters
+
+    def announce(self, name: str, documentation: str, kind: str = "counter") -> None:
+        """Show that there is such a metric, before anything was counted."""
+        self._family(name, documentation, kind)
 
     def mapping(
         self,
@@ -229,9 +132,35 @@ class SelfMetrics:
         """Show values that come and go, as (labels, value); no labels twice."""
         self._family(name, documentation, "gauge").readers.append(read)
 
-    def page(self) -> bytes:
-        """Return the page in Prometheus' text format."""
-        own = (
+    def once(self, read: Callable[[], _T]) -> Callable[[], _T]:
+        """Return `read` for several metrics that show parts of what it returns: it is called once for each page."""
+        page, value = self._pages, read()
+
+        def ask() -> _T:
+            nonlocal page, value
+            if page != self._pages:
+                page, value = self._pages, read()
+            return value
+
+        return ask
+
+    def histograms(self, name: str, documentation: str, *, label: str, **labels: str) -> Histograms:
+        """Return distributions of seconds shown as `name{label="<key>", <labels>}`; the same ones for the same arguments."""
+        key = (name, label, *labels.items())
+        histograms = self._histograms.get(key)
+        if histograms is None:
+            histograms = self._histograms[key] = Histograms()
+            self._family(name, documentation, "histogram").readers.append(
+                lambda: [
+                    ({label: key, **labels}, one.copy()) for key, one in histograms.values.items()
+                ]
+            )
+        return histograms
+
+    def families(self) -> list[Family]:
+        """Return all that is known at this moment; nothing of it changes later."""
+        self._pages += 1
+        own = [
             Family(
                 name,
                 family.documentation,
@@ -239,8 +168,12 @@ class SelfMetrics:
                 [sample for read in family.readers for sample in read()],
             )
             for name, family in self._families.items()
-        )
-        return format_page((*own, *process_families()))
+        ]
+        return own + process_families()
+
+    def page(self) -> bytes:
+        """Return the page in Prometheus' text format."""
+        return format_page(self.families())
 
     def _family(self, name: str, documentation: str, kind: str) -> _Family:
         return self._families.setdefault(name, _Family(documentation, kind))

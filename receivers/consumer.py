@@ -127,6 +127,34 @@ class Batch:
         columns, groups = self.columns, self._groups
         return columns if columns is None or groups is None or columns.are_of(groups) else None
 
+    def point_count(self) -> int:
+        """Return how many data points there are; what can be counted on the wire stays there."""
+        columns = self.whole()
+        if columns is not None:
+            return columns.point_count
+        return sum(
+            metric.point_count()
+            for group in self.resource_metrics
+            for scoped in group.scope_metrics
+            for metric in scoped.metrics
+        )
+
+
+def _nobody(_points: int) -> None:
+    pass
+
+
+class Passed(NamedTuple):
+    """Where a receiver counts data points, as it read or counted them on the wire."""
+
+    accepted: Callable[[int], None] = _nobody
+    """Those that the pipeline has taken; some receivers leave out what it dropped unread."""
+    refused: Callable[[int], None] = _nobody
+    """Those that it answered with an error."""
+
+
+NOT_COUNTED = Passed()
+
 
 class Consumer(Protocol):
     """Takes batches."""

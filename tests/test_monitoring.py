@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from daemon.exporters.counts import ExporterCounts
 from daemon.scaler.decision import Refusal
 from query.labels import METRIC_NAME
 from query.parser import parse
 from query.syntax import Expr, MatrixSelector, VectorSelector, with_children
-from tests.support.running_app import running_app
+from tests.support.metrics_guide import documented, series_names
 
 DOCKER = Path(__file__).parent.parent / "docker"
 FOLDER = DOCKER / "monitoring"
@@ -26,23 +25,9 @@ FOREIGN = {
     "kube_horizontalpodautoscaler_status_desired_replicas",
 }
 """Of kube-state-metrics: what became of the value."""
-CONFIGURATION = """
-processors:
-  memory_limiter: {check_interval: 1s, limit_percentage: 80}
-  filter: {metrics: {datapoint: ['attributes["a"] == "b"']}}
-exporters:
-  windows:
-  otlp/backend: {endpoint: "localhost:1", tls: {insecure: true}}
-  prometheusremotewrite/backend: {endpoint: "http://localhost:1/api/v1/write"}
-receivers:
-  prometheusremotewrite:
-extensions:
-  snapshot: {path: "%s"}
-service:
-  pipelines:
-    metrics:
-      processors: [memory_limiter, filter]
-"""
+SCRAPED = {"namespace", "job", "instance", "pod"}
+"""Labels that Prometheus gives what it scrapes."""
+NAME = re.compile(r"\b(?:tallyd|otelcol)_[a-z_]+\b(?!\*)")
 
 
 def rules() -> list[dict[str, Any]]:
@@ -81,23 +66,38 @@ def test_parses(text: str) -> None:
     assert list(selectors(parse(text)))
 
 
-@pytest.mark.integration
-async def test_every_metric_is_exposed(tmp_path: Path) -> None:
-    """Each metric name is on the page of a tallyd that has all parts, but two of kube-state-metrics."""
-    configuration = CONFIGURATION % (tmp_path / "snapshot")
-    async with running_app(configuration, at_ms=1_800_000_000_000) as run:
-        # Its family appears with the first request that is given up.
-        ExporterCounts(run.app.metrics, "otlp/backend").failed("timeout", 1, permanent=False)
-        page = run.app.metrics.page().decode()
-    exposed = set(re.findall(r"^# TYPE (\S+) ", page, re.MULTILINE))
-    asked = {
-        matcher.value
-        for _, text in expressions()
-        for selector in selectors(parse(text))
-        for matcher in selector.matchers
-        if matcher.name == METRIC_NAME
+def test_every_metric_is_documented() -> None:
+    """Each metric name stands in the guide's tables, but two of kube-state-metrics; so does each label asked for."""
+    known, foreign = series_names(), set[str]()
+    for owner, text in expressions():
+        for selector in selectors(parse(text)):
+            labels = {one.name: one.value for one in selector.matchers}
+            name = labels.pop(METRIC_NAME)
+            if name in known or name.startswith("process_"):
+                assert labels.keys() <= known[name] | SCRAPED, owner
+            else:
+                foreign.add(name)
+    assert foreign == FOREIGN
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "README.md",
+        "CHANGELOG.md",
+        "config.example.yaml",
+        *(f"docker/guides/{path.name}" for path in (DOCKER / "guides").glob("*.md")),
+    ],
+)
+def test_metrics_in_text_are_documented(path: str) -> None:
+    """What is written of a metric anywhere names one that exists, or is how names begin."""
+    known = {*series_names(), *documented()}
+    named = set(NAME.findall((DOCKER.parent / path).read_text()))
+    assert not {
+        name
+        for name in named
+        if name not in known and not any(one.startswith(name) for one in known)
     }
-    assert asked - exposed == FOREIGN
 
 
 def test_events_are_counted() -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from daemon.logs import LOG_LEVELS, log_level, set_log_level
 from daemon.reloading import Reloading
-from daemon.telemetry import LOG_LEVELS, log_level, set_log_level
 from daemon.web.admin import Administration
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from daemon.components.part import Runtime
-from daemon.scaler.answers import Answers, Condition
+from daemon.components.part import Counted, Runtime
+from daemon.scaler.answers import Answers
 from daemon.scaler.decision import Refusal, Refused
+from daemon.scaler.remembered import Condition
 from daemon.web.doctor import Finding, Severity
 from query.text import names_like
 
@@ -67,13 +68,20 @@ def _check_targets(runtime: Runtime, _answers: Answers | None) -> Iterator[Findi
             )
 
 
-def _check_filters(runtime: Runtime, _answers: Answers | None) -> Iterator[Finding]:
+def counted(runtime: Runtime) -> Counted:
+    """Return what has been counted until now."""
     dropped = runtime.metrics.counters(FILTERED, "", label="filter").values
-    if runtime.windows.reports and not runtime.store.counters["stored"] and sum(dropped.values()):
-        filters = ", ".join(name for name, count in dropped.items() if count)
+    return Counted(runtime.windows.reports, runtime.store.counters["stored"], dict(dropped))
+
+
+def _check_filters(runtime: Runtime, _answers: Answers | None) -> Iterator[Finding]:
+    before, now = runtime.before, counted(runtime)
+    dropping = [name for name, count in now.dropped.items() if count > before.dropped.get(name, 0)]
+    if dropping and now.reports > before.reports and now.stored == before.stored:
+        number, filters = now.reports - before.reports, ", ".join(dropping)
         yield Finding(
             Severity.ERROR,
-            f"{runtime.windows.reports} reports have come and nothing of them is kept: {filters} drops every metric",
+            f"{number} reports have come and nothing of them is kept: {filters} drops every metric",
             'a filter drops what its conditions match: write name != "..." for the metric to keep, and run '
             "tallyd explain --config with your file to see which condition drops what",
         )

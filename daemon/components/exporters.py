@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from daemon.components.part import Runtime
+from daemon.components.part import Part, Runtime
 from daemon.config.debug_exporter import DebugExporterConfig
 from daemon.config.otlp_exporter import OtlpExporterConfig, OtlpHttpExporterConfig
 from daemon.config.prometheus_exporter import PrometheusExporterConfig
 from daemon.config.prometheusremotewrite_exporter import RemoteWriteExporterConfig
 from daemon.config.sending import without_userinfo
+from daemon.config.service import PushConfig
 from daemon.telemetry import Counters
 from receivers.consumer import Consumer
 
 if TYPE_CHECKING:
     from daemon.exporters.counts import ExporterCounts
-    from daemon.exporters.shipping import Encoder, ShippingSettings, Transport
+    from daemon.exporters.shipping import Encoder, Shipping, ShippingSettings, Transport
 
 # Each of the others is imported where it is built: only some configurations have one, and they bring along the wire
 # schema of OTLP and compressions, 7 MB together.
@@ -41,9 +42,24 @@ def _task_failures(runtime: Runtime) -> Counters:
     )
 
 
+def build_push(runtime: Runtime, name: str, config: PushConfig) -> Part:
+    """Return what sends the self-metrics to a backend; it counts as an exporter called `name`."""
+    from daemon.exporters.self_metrics import SelfMetricsPush  # noqa: PLC0415
+
+    return SelfMetricsPush(
+        f"{name} reader",
+        runtime.metrics,
+        _build_otlp(runtime, name, config.exporter),
+        config.interval / 1000,
+        count_failures=_task_failures(runtime),
+        clock=runtime.clock,
+        sleep=runtime.sleep,
+    )
+
+
 def _build_otlp(
     runtime: Runtime, component_id: str, config: OtlpExporterConfig | OtlpHttpExporterConfig
-) -> Consumer:
+) -> Shipping:
     from daemon.exporters.counts import ExporterCounts  # noqa: PLC0415
     from daemon.exporters.otlp_encoder import OtlpEncoder  # noqa: PLC0415
     from daemon.exporters.shipping import ShippingSettings  # noqa: PLC0415
@@ -88,7 +104,7 @@ def _ship(
     encoder: Encoder,
     transport: Transport,
     counts: ExporterCounts,
-) -> Consumer:
+) -> Shipping:
     from daemon.exporters.shipping import Shipping  # noqa: PLC0415
 
     return Shipping(

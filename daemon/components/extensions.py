@@ -12,6 +12,7 @@ from daemon.config.http_api import HttpApiConfig
 from daemon.config.keda_scaler import KedaScalerConfig
 from daemon.config.prometheusremotewrite import PrometheusRemoteWriteConfig
 from daemon.config.snapshot import SnapshotConfig
+from daemon.scaler import remembered
 from daemon.scaler.asking import HeardEngine
 from daemon.scaler.explaining import Explainer
 from daemon.scaler.service import KedaScaler
@@ -22,6 +23,26 @@ from daemon.web.metrics import MetricsPage
 from daemon.web.remote_write import RemoteWrite
 from receivers.consumer import Consumer
 from receivers.prometheusremotewrite.receiver import RemoteWriteReceiver
+
+_SHOWN = (
+    (
+        "value",
+        "What each trigger was last told, for 10 minutes; none while its value is not known",
+        remembered.shown_values,
+    ),
+    ("target", "The target of each trigger", remembered.shown_targets),
+    (
+        "active",
+        "1 for each trigger that was last told to be active, 0 for the others",
+        remembered.shown_activity,
+    ),
+    (
+        "newest_sample_age_seconds",
+        "Age of the newest sample behind the last answer of each trigger",
+        remembered.shown_ages,
+    ),
+    ("unknown", "1 for each trigger that has no value, by reason", remembered.shown_unknown),
+)
 
 
 def build_extension(
@@ -84,14 +105,22 @@ def _build_scaler(runtime: Runtime, config: KedaScalerConfig, lock: Lock) -> Ked
         settle_for_ms=runtime.windows_config.settle_for,
         retention_ms=runtime.windows_config.retention,
         serving=runtime.serving,
+        metrics=runtime.metrics,
         count=runtime.metrics.counters(
             "tallyd_keda_scaler", "Calls of KEDA and what became of them", label="event"
         ),
     )
-    runtime.metrics.gauges(
-        "tallyd_keda_scaler_value",
-        "What each trigger was last told, for 10 minutes; none while its value is not known",
-        scaler.answers.values,
+    conditions = runtime.metrics.once(scaler.answers.conditions)
+    for what, text, show in _SHOWN:
+        runtime.metrics.gauges(
+            f"tallyd_keda_scaler_{what}",
+            text,
+            lambda show=show: show(conditions()),  # type: ignore[misc]  # bound now
+        )
+    runtime.metrics.gauge(
+        "tallyd_keda_scaler_streams",
+        "Open StreamIsActive and StreamMetricSpec calls",
+        lambda: scaler.streams,
     )
     runtime.metrics.gauge(
         "tallyd_settling",
@@ -145,6 +174,9 @@ def _build_http_api(
         count=runtime.metrics.counters(
             "tallyd_http_api_answers", "Answers of the HTTP API", label="status"
         ),
+        took=runtime.metrics.histograms(
+            "tallyd_http_api_answer_seconds", "Time that answers of the HTTP API took", label="path"
+        ),
     )
 
 
@@ -160,6 +192,7 @@ def _build_remote_write(runtime: Runtime, consumers: Mapping[str, Consumer]) -> 
                 runtime.clock,
                 runtime.irregularities(name),
                 max_request_bytes=max_bytes,
+                passed=runtime.passed(name, "http"),
             )
             return RemoteWrite(receiver, max_bytes)
     return None

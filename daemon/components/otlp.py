@@ -13,11 +13,6 @@ from receivers.otlp.http_connections import ConnectionLimits
 from receivers.otlp.http_server import HttpSettings, OtlpHttpServer
 from receivers.otlp.receiver import OtlpReceiver, Tallies
 
-_POINTS = {
-    "accepted": "Data points of requests that were taken; those of metrics that a processor dropped unread are not counted",
-    "refused": "Data points that were read of requests that the pipeline answered with an error",
-}
-
 
 def build_otlp(
     runtime: Runtime, component_id: str, protocols: OtlpProtocols, consumer: Consumer
@@ -68,16 +63,14 @@ def _receiver(
         "Data points that were rejected out of requests that were taken, and what else a receiver noticed, by reason",
         **labels,
     )
-    accepted, refused = (
-        runtime.metrics.counters(
-            f"otelcol_receiver_{outcome}_metric_points",
-            text,
-            label="transport",
-            receiver=component_id,
-        )
-        for outcome, text in _POINTS.items()
+    passed = runtime.passed(component_id, transport)
+    took = runtime.metrics.histograms(
+        "tallyd_receiver_request_seconds",
+        "Time that requests took to be decoded and stored; their number",
+        label="transport",
+        receiver=component_id,
     )
-    tallies = Tallies(requests, points, partial(accepted, transport), partial(refused, transport))
+    tallies = Tallies(requests, points, *passed, took=partial(took, transport))
     return OtlpReceiver(consumer, runtime.windows, runtime.clock, tallies)
 
 

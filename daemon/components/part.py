@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from functools import partial
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from daemon.clock import Clock, Sleep
 from daemon.components.security import Security
@@ -19,9 +20,15 @@ from daemon.web.doctor import Finding
 from daemon.web.targets import Targets
 from query.scaling import Engine
 from query.store.store import Store
+from receivers.consumer import Passed
 from receivers.grpc_services import Serving
 
 MIB = 1024 * 1024
+_POINTS = {
+    "accepted": "Data points of messages that the pipeline has taken; of OpenCensus and OTLP not those of metrics that a "
+    "processor dropped unread",
+    "refused": "Data points of messages that the pipeline answered with an error",
+}
 
 
 @runtime_checkable
@@ -33,6 +40,18 @@ class Part(Protocol):
 
     async def stop(self) -> None:
         """Stop; safe twice and before `start`."""
+
+
+class Counted(NamedTuple):
+    """What was counted of the pipelines until some moment."""
+
+    reports: int
+    stored: int
+    dropped: Mapping[str, int]
+    """Metrics, by filter."""
+
+
+NOTHING: Final = Counted(0, 0, {})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,8 +82,23 @@ class Runtime:
     """What the process still lacks to be ready."""
     details: Callable[[], Mapping[str, str]]
     """What an operator should know although it is ready."""
+    before: Counted = NOTHING
+    """What had been counted when the configuration in force was taken over."""
     serving: Serving
     """What gRPC's health service tells on every port."""
+
+    def passed(self, receiver: str, transport: str) -> Passed:
+        """Return where a receiver counts its data points, under the Collector's names (otlp.md 7)."""
+        accepted, refused = (
+            self.metrics.counters(
+                f"otelcol_receiver_{outcome}_metric_points",
+                text,
+                label="transport",
+                receiver=receiver,
+            )
+            for outcome, text in _POINTS.items()
+        )
+        return Passed(partial(accepted, transport), partial(refused, transport))
 
     def irregularities(self, receiver: str) -> Counters:
         """Return what a receiver counts by reason."""

@@ -36,6 +36,7 @@ def _build_opencensus(
         max_recv_msg_size_bytes=config.max_recv_msg_size_mib * MIB,
         credentials=runtime.security.lock(f"receivers.{component_id}", config.tls).credentials,
         serving=runtime.serving,
+        passed=runtime.passed(component_id, "grpc"),
         scraping=scraping,
     )
     runtime.metrics.gauge(

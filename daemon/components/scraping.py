@@ -35,10 +35,6 @@ Scrapes = Mapping[Hashable, "Scrape"]
 
 _PORTS = {"http": 80, "https": 443}
 _HEALTHS = ("unknown", "up", "down")
-_POINTS = {
-    "accepted": "Data points of requests that were taken; those of metrics that a processor dropped unread are not counted",
-    "refused": "Data points that were read of requests that the pipeline answered with an error",
-}
 
 
 class Scraping:
@@ -112,15 +108,6 @@ class Scraping:
         failures = runtime.metrics.counters(
             "tallyd_scrape_failures", "Scrapes that brought no page, by reason", **labels
         )
-        accepted, refused = (
-            partial(
-                runtime.metrics.counters(
-                    f"otelcol_receiver_{outcome}_metric_points", text, label="transport", **labels
-                ),
-                "http",
-            )
-            for outcome, text in _POINTS.items()
-        )
         for health in _HEALTHS:
             runtime.metrics.gauge(
                 "tallyd_scrape_targets",
@@ -134,7 +121,7 @@ class Scraping:
             runtime.windows,
             runtime.clock,
             runtime.sleep,
-            Tallies(failures, accepted, refused),
+            Tallies(failures, *runtime.passed(component_id, "http")),
             asyncio.Lock(),
         )
         return PrometheusReceiver(scrapes, around)

@@ -19,19 +19,31 @@ from daemon.config.hints import (
     leaves_of,
 )
 from daemon.config.markers import PlainSerializer
+from daemon.config.periodic import write_periodic
 from daemon.config.schema import Config
+from daemon.config.service import MetricsConfig
 
 
 def format_config(config: Config) -> str:
     """Return the YAML that says the same; reading it gives an equal configuration."""
     document = written(config)
-    metrics = document["service"]["telemetry"]["metrics"]
-    endpoint = metrics.pop("endpoint", None)
-    document["service"]["telemetry"]["metrics"] = (
-        {"level": "none"} if endpoint is None else {"address": endpoint, **metrics}
-    )
+    telemetry = document["service"]["telemetry"]
+    telemetry["metrics"] = _telemetry(config.service.telemetry.metrics, telemetry["metrics"])
     text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
     return text
+
+
+def _telemetry(
+    metrics: MetricsConfig, page: dict[str, Any]
+) -> dict[str, Any]:  # Any: what YAML can hold
+    """Return the settings of `page` as the collector's schema has them."""
+    endpoint = page.pop("endpoint", None)
+    page.pop("push", None)
+    readers = [write_periodic(one) for one in metrics.push]
+    if endpoint is None and not readers:
+        return {"level": "none"}
+    address = {} if endpoint is None else {"address": endpoint}
+    return {**address, **page, **({"readers": readers} if readers else {})}
 
 
 def written(value: object, hint: Hint = Any) -> Any:  # Any: what YAML can hold

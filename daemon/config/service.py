@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from daemon.config.authentication import AuthConfig
-from daemon.config.fields import Endpoint
+from daemon.config.fields import DurationMs, Endpoint
 from daemon.config.markers import BeforeValidator
+from daemon.config.otlp_exporter import OtlpExporterConfig, OtlpHttpExporterConfig
 from daemon.config.server_tls import ServerTlsConfig
 
 LogLevel = Literal["debug", "info", "warn", "error"]
@@ -37,13 +38,22 @@ class LogsConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PushConfig:
+    """A backend that is sent the self-metrics over OTLP: a periodic reader."""
+
+    interval: DurationMs = 60_000
+    exporter: OtlpExporterConfig | OtlpHttpExporterConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MetricsConfig:
-    """The page of self-metrics."""
+    """The page of self-metrics, and who is sent them."""
 
     endpoint: Endpoint | None = "[::]:8888"
-    """host:port that answers `/metrics`; None where they are switched off."""
+    """host:port that answers `/metrics`; None where there is no page."""
     tls: ServerTlsConfig | None = None
     auth: AuthConfig | None = None
+    push: tuple[PushConfig, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,9 @@ from daemon.config.document import Value
 from daemon.config.errors import KeyPath
 from daemon.config.fields import Endpoint, shown
 from daemon.config.findings import Findings
+from daemon.config.periodic import Periodic, read_periodic
 from daemon.config.server_tls import ServerTlsConfig
-from daemon.config.service import LogsConfig, MetricsConfig, TelemetryConfig
+from daemon.config.service import LogsConfig, MetricsConfig, PushConfig, TelemetryConfig
 from daemon.config.validation import unknown_key, validate
 
 _WITHOUT_EFFECT = {
@@ -49,7 +50,7 @@ class _Pull:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Reader:
     pull: _Pull | None = None
-    periodic: dict[str, object] | None = None
+    periodic: Periodic | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,27 +100,31 @@ def _read_metrics(settings: Value, path: KeyPath, findings: Findings) -> Metrics
         return MetricsConfig()
     if metrics.level == "none":
         return MetricsConfig(endpoint=None)
-    endpoint = metrics.address or MetricsConfig().endpoint
+    endpoint: str | None = metrics.address or MetricsConfig().endpoint
+    push: tuple[PushConfig, ...] = ()
     if metrics.readers is not None:
-        endpoint = _pulled(metrics.readers, path, findings) or endpoint
-    return MetricsConfig(endpoint=endpoint, tls=metrics.tls, auth=metrics.auth)
+        endpoint, push = _read_readers(metrics.readers, metrics.address, path, findings)
+    return MetricsConfig(endpoint=endpoint, tls=metrics.tls, auth=metrics.auth, push=push)
 
 
-def _pulled(readers: tuple[_Reader, ...], path: KeyPath, findings: Findings) -> str | None:
-    """Return the endpoint of the one pull reader."""
-    endpoints = []
+def _read_readers(
+    readers: tuple[_Reader, ...], address: str | None, path: KeyPath, findings: Findings
+) -> tuple[str | None, tuple[PushConfig, ...]]:
+    """Return where the page is served, None for nowhere, and who is sent the metrics."""
+    endpoints = [address] if address else []
+    push: list[PushConfig] = []
     for index, reader in enumerate(readers):
         if reader.periodic is not None:
-            findings.warn((*path, "readers", index), "has no effect here: only pull readers have")
+            push += read_periodic(reader.periodic, (*path, "readers", index, "periodic"), findings)
         if reader.pull is not None:
             endpoints.append(_endpoint(reader.pull.exporter.prometheus))
-    if not endpoints:
+    if not readers:
         findings.mistake(
-            (*path, "readers"), "expected a pull reader; level: none switches the metrics off"
+            (*path, "readers"), "expected a reader; level: none switches the metrics off"
         )
     if len(endpoints) > 1:
         findings.mistake((*path, "readers"), "expected one pull reader: the page is served once")
-    return endpoints[0] if endpoints else None
+    return endpoints[0] if endpoints else None, tuple(push)
 
 
 def _endpoint(prometheus: _Prometheus) -> str:

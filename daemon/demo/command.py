@@ -21,8 +21,8 @@ from daemon.demo.screen import format_summary
 from daemon.demo.show import STABILIZATION_MS, DemoError, Show, running
 from daemon.demo.story import load_story
 from daemon.demo.terminal import choose_display
+from daemon.logs import configure_logs
 from daemon.recording import RecordingError
-from daemon.telemetry import configure_logs
 
 OK, FAILED, INTERRUPTED = 0, 1, 130
 BUILT_IN = Path(__file__).with_name("demo.yaml")

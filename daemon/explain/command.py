@@ -14,10 +14,10 @@ from daemon.explain.explanation import explain
 from daemon.explain.metadata import build_metadata
 from daemon.explain.text import format_explanation
 from daemon.explain.verdicts import NothingReceivesError
+from daemon.logs import configure_logs
 from daemon.recording import RecordingError, load_session, metrics_events, session_names
 from daemon.scaler.asking import BadQuestionError
 from daemon.scaler.decision import Refused
-from daemon.telemetry import configure_logs
 
 OK, FAILED = 0, 1
 SHOWS: Mapping[str, str] = {

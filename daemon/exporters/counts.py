@@ -9,6 +9,7 @@ from daemon.telemetry import Counters, SelfMetrics
 _SENT = "otelcol_exporter_sent_metric_points"
 _FAILED = "otelcol_exporter_send_failed_metric_points"
 _NO_ROOM = "otelcol_exporter_enqueue_failed_metric_points"
+_FAILED_TEXT = "Data points that were given up"
 _REFUSED = "tallyd_exporter_refused"
 
 
@@ -25,6 +26,7 @@ class ExporterCounts:
         self._no_room = metrics.counters(
             _NO_ROOM, "Data points that found no room to wait in", label="exporter"
         )
+        metrics.announce(_FAILED, _FAILED_TEXT)
         self.refused = metrics.counters(
             _REFUSED, "What cannot be told to this kind of backend", exporter=exporter
         )
@@ -42,7 +44,7 @@ class ExporterCounts:
         """Count data points of a request that was given up."""
         count = self._metrics.counters(
             _FAILED,
-            "Data points that were given up",
+            _FAILED_TEXT,
             label="error_type",
             error_permanent="true" if permanent else "false",
             exporter=self._exporter,

@@ -63,7 +63,17 @@ def _filter(
         "Metrics that a filter dropped whole, with all of their data points: metrics are counted, not points",
         label="filter",
     )
-    return build_filter(component_id, config, following, count_filtered=dropped)
+    by_condition = settings.metrics.counters(
+        "tallyd_filter_dropped_metrics",
+        "Metrics that a filter dropped, by condition; where several took away data points the last of them",
+        label="condition",
+        filter=component_id,
+    )
+    built = build_filter(
+        component_id, config, following, count_filtered=dropped, count_condition=by_condition
+    )
+    by_condition.keep(built.causes)
+    return built
 
 
 def _counted(

@@ -13,7 +13,6 @@ from daemon.config.errors import ConfigError
 from daemon.config.memory_limiter import MemoryLimiterConfig
 from daemon.memory import give_back_memory
 from daemon.memory_limit import memory_limit_bytes, resident_bytes
-from daemon.processors.counting import count_points
 from daemon.processors.mistakes import raise_mistakes
 from receivers.consumer import Batch, Consumer, Count
 from receivers.errors import RetryableError
@@ -93,11 +92,11 @@ class MemoryLimiter:
             self._looked_at_s = now_s
             self._look()
         if self._refuses:
-            self._count_refused(self._component_id, count_points(batch))
+            self._count_refused(self._component_id, batch.point_count())
             raise RetryableError(
                 f"{self._component_id}: memory is short, data are refused for now", RETRY_AFTER_S
             )
-        self._count_accepted(self._component_id, count_points(batch))
+        self._count_accepted(self._component_id, batch.point_count())
         self._next.consume(batch)
 
     def _look(self) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from typing import Final, Generic, NamedTuple, Protocol, TypeVar
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple, Protocol
 
 import structlog
 
@@ -22,6 +21,7 @@ from daemon.scaler.decision import (
 )
 from daemon.scaler.keys import MetadataError
 from daemon.scaler.metadata import Trigger, parse_metadata
+from daemon.scaler.remembered import Condition, Lru, Remembered
 from query.errors import QueryError
 from query.scaling import Answer, Question
 
@@ -41,9 +41,6 @@ NO_SERIES: Final = "no series fits the query: its value is 0; check the labels w
 NO_SERIES_LEFT: Final = "no series fits the query any more: its value is 0"
 
 log = structlog.get_logger(__name__)
-
-_K = TypeVar("_K")
-_V = TypeVar("_V")
 
 
 class Engine(Protocol):
@@ -88,74 +85,6 @@ def make_ref(namespace: str, name: str, metadata: Mapping[str, str]) -> Ref:
     return Ref(namespace, name, metadata, metadata_key, _digest((namespace, name, metadata_key)))
 
 
-class _Lru(Generic[_K, _V]):
-    """A mapping that forgets what was least recently asked for, and counts it."""
-
-    def __init__(self, capacity: int, forgot: Callable[[], None]) -> None:
-        self._capacity = capacity
-        self._forgot = forgot
-        self._items: OrderedDict[_K, _V] = OrderedDict()
-
-    def get(self, key: _K) -> _V | None:
-        value = self._items.get(key)
-        if value is not None:
-            self._items.move_to_end(key)
-        return value
-
-    def put(self, key: _K, value: _V) -> None:
-        self._items[key] = value
-        self._items.move_to_end(key)
-        if len(self._items) > self._capacity:
-            self._items.popitem(last=False)
-            self._forgot()
-
-    def clear(self) -> None:
-        self._items.clear()
-
-    def items(self) -> Iterable[tuple[_K, _V]]:
-        return self._items.items()
-
-    def values(self) -> Iterable[_V]:
-        return self._items.values()
-
-
-@dataclass(slots=True)
-class _Remembered:
-    """What is kept of one trigger between calls."""
-
-    decision: Decision | None = None
-    decided_at_ms: int = 0
-    told: Told | None = None
-    """The last value that was the engine's own, for holding (keda.md 6.3.6)."""
-    state: str = ""
-    """What the log said last."""
-    fits: bool = True
-    """Whether the last value came from series, or none was to be expected."""
-    name: str | None = None
-    """The metric name that was last looked up."""
-    warnings: tuple[str, ...] = ()
-    """What the engine said of the last answer."""
-    named: dict[str, str] = field(default_factory=dict)
-    """The trigger in the log and the self-metrics."""
-    has_fitted: bool = False
-    """Whether it ever did: a query that once found series is not misspelt."""
-    warned: bool = False
-    """Whether the log has said what the asker should know although there is a value."""
-
-
-class Condition(NamedTuple):
-    """How one trigger fares."""
-
-    named: Mapping[str, str]
-    """Its `namespace`, `scaled_object` and `query`."""
-    decision: Decision
-    fits: bool
-    """Whether the last value came from series, or none was to be expected."""
-    name: str | None
-    """The metric name that was looked up, None if none is given by equality."""
-    warnings: tuple[str, ...]
-
-
 class Answers:
     """Answers for all triggers; everything in it is touched by the event loop alone."""
 
@@ -178,8 +107,8 @@ class Answers:
         def forgot() -> None:
             count("forgotten_triggers", 1)
 
-        self._triggers: _Lru[str, Trigger] = _Lru(settings.max_scaled_objects, lambda: None)
-        self._remembered: _Lru[str, _Remembered] = _Lru(settings.max_scaled_objects, forgot)
+        self._triggers: Lru[str, Trigger] = Lru(settings.max_scaled_objects, lambda: None)
+        self._remembered: Lru[str, Remembered] = Lru(settings.max_scaled_objects, forgot)
         self._log_window_ms = 0
         self._logged = 0
 
@@ -190,7 +119,7 @@ class Answers:
         settle_for_ms = 0 if settled else self._settings.settle_for_ms
         self._settled_at_ms = listening_since_ms + settle_for_ms
         for key, told in held.items():
-            self._remembered.put(key, _Remembered(told=told))
+            self._remembered.put(key, Remembered(told=told))
 
     def trigger(self, ref: Ref) -> Trigger:
         """Return the compiled metadata of `ref`.
@@ -217,7 +146,7 @@ class Answers:
         now_ms = self._clock()
         remembered = self._remembered.get(ref.key)
         if remembered is None:
-            remembered = _Remembered()
+            remembered = Remembered()
             self._remembered.put(ref.key, remembered)
         age_ms = now_ms - remembered.decided_at_ms
         if remembered.decision is not None and not fresh and 0 <= age_ms < MEMO_MS:
@@ -234,30 +163,20 @@ class Answers:
         """Return the last value of each trigger, for the snapshot; the keys mean nothing outside."""
         return {key: kept.told for key, kept in self._remembered.items() if kept.told is not None}
 
-    def values(self) -> list[tuple[dict[str, str], float]]:
-        """Return what each trigger was last told, with its namespace, scaled object and query.
+    def conditions(self) -> list[Condition]:
+        """Return how each trigger fares that was asked for in the last 10 minutes.
 
-        Of triggers that differ in other keys only, the one that was asked for last.
+        Of triggers that differ in other keys than those shown only the one that was asked for last.
         """
         now_ms = self._clock()
-        told = [
-            (kept.decided_at_ms, kept.named, kept.decision.value)
-            for kept in self._remembered.values()
-            if isinstance(kept.decision, Told)
-            and 0 <= now_ms - kept.decided_at_ms < VALUE_SHOWN_FOR_MS
-        ]
-        told.sort(key=lambda one: one[0])
-        by_name = {tuple(named.items()): value for _, named, value in told}
-        return [(dict(named), value) for named, value in by_name.items()]
-
-    def conditions(self) -> list[Condition]:
-        """Return how each trigger fares that was asked for in the last 10 minutes."""
-        now_ms = self._clock()
-        return [
-            Condition(kept.named, kept.decision, kept.fits, kept.name, kept.warnings)
+        recent = [
+            kept
             for kept in self._remembered.values()
             if kept.decision is not None and 0 <= now_ms - kept.decided_at_ms < VALUE_SHOWN_FOR_MS
         ]
+        recent.sort(key=lambda kept: kept.decided_at_ms)
+        by_name = {tuple(kept.named.items()): kept for kept in recent}
+        return [kept.condition(now_ms) for kept in by_name.values()]
 
     @property
     def settled_at_ms(self) -> int | None:
@@ -272,13 +191,14 @@ class Answers:
             remembered.decision = None
             remembered.named = {}
 
-    def _decide(self, ref: Ref, remembered: _Remembered, now_ms: int) -> Decision:
+    def _decide(self, ref: Ref, remembered: Remembered, now_ms: int) -> Decision:
         if self._settled_at_ms is None:
             return Refused(refusal=Refusal.UNAVAILABLE, text="starting, not ready to answer yet")
         try:
             trigger = self.trigger(ref)
         except MetadataError as error:
             return Refused(refusal=Refusal.INVALID_ARGUMENT, text=str(error))
+        remembered.target = trigger.target
         refused = refuse_metadata(trigger, retention_ms=self._settings.retention_ms)
         if refused is not None:
             return refused
@@ -300,7 +220,7 @@ class Answers:
             hold_for_ms=self._settings.hold_for_ms,
         )
 
-    def _ask(self, trigger: Trigger, remembered: _Remembered, now_ms: int) -> Decision:
+    def _ask(self, trigger: Trigger, remembered: Remembered, now_ms: int) -> Decision:
         self._count("evaluations", 1)
         try:
             answer = self._engine.answer(trigger.asked, now_ms)
@@ -315,13 +235,14 @@ class Answers:
             )
         remembered.fits = not answer.known or answer.newest_sample_ms is not None
         remembered.has_fitted |= answer.newest_sample_ms is not None
+        remembered.newest_sample_ms = answer.newest_sample_ms
         remembered.name, remembered.warnings = answer.name, answer.warnings
         if answer.warnings and not remembered.warned and self._may_log():
             remembered.warned = True
             log.warning("doubtful query", **remembered.named, warnings=answer.warnings)
         return decide(trigger, answer, at_ms=now_ms)
 
-    def _tell_change(self, remembered: _Remembered, decision: Decision) -> None:
+    def _tell_change(self, remembered: Remembered, decision: Decision) -> None:
         """Log that the value of a trigger became known, or unknown for another reason; never each call."""
         known = "known" if remembered.fits else NO_SERIES
         state = decision.refusal.value if isinstance(decision, Refused) else known

@@ -10,15 +10,16 @@ from contextlib import contextmanager
 from typing import Any, Final, NoReturn
 
 import grpc
-import structlog
 
 from daemon.config.keda_scaler import KedaScalerConfig
 from daemon.scaler import schema
 from daemon.scaler.activity import gap_ms
 from daemon.scaler.answers import Answers, AnswerSettings, Engine, Ref, make_ref
+from daemon.scaler.calls import Calls, Context, Handler
 from daemon.scaler.decision import Refusal, Refused, Told, target_numbers, value_numbers
 from daemon.scaler.keys import MetadataError
 from daemon.scaler.subscriptions import Subscriptions
+from daemon.telemetry import SelfMetrics
 from receivers.grpc_services import GrpcServices, Serving
 from receivers.listening import SERVER_OPTIONS, ListenError, listen
 
@@ -45,11 +46,6 @@ _STATUS: Final[Mapping[Refusal, grpc.StatusCode]] = {
     refusal: grpc.StatusCode[refusal.name] for refusal in Refusal
 }
 
-log = structlog.get_logger(__name__)
-
-_Context = Any  # grpc ships no type information
-_Handler = Callable[[bytes, _Context], Awaitable[bytes | None]]
-
 
 class KedaScaler:
     """KEDA's ExternalScaler on one port; everything runs on the event loop that `start` was called on."""
@@ -70,6 +66,7 @@ class KedaScaler:
         ready: bool = True,
         credentials: Any = None,
         serving: Serving | None = None,
+        metrics: SelfMetrics | None = None,
     ) -> None:
         """Take the parts; nothing listens yet.
 
@@ -87,12 +84,14 @@ class KedaScaler:
             credentials: What TLS is spoken with, as grpc makes them; None for plain text.
             ready: False while a snapshot is still to be loaded: listen first, then call `become_ready`.
             serving: What gRPC's health service tells.
+            metrics: Where it shows how long calls take.
         """
         self._config = config
         self._credentials = credentials
         self._clock = clock
         self._sleep = sleep
         self._count = count
+        self._calls = Calls(metrics or SelfMetrics(), count)
         settings = AnswerSettings(
             retention_ms=retention_ms,
             settle_for_ms=settle_for_ms,
@@ -119,6 +118,11 @@ class KedaScaler:
         self._turn = asyncio.Lock()
         if ready:
             self.become_ready(settled=settled, held=held or {})
+
+    @property
+    def streams(self) -> int:
+        """How many calls are open that last."""
+        return self._streams
 
     async def start(self) -> int:
         """Listen, and return the port.
@@ -177,7 +181,7 @@ class KedaScaler:
             wake.set()
 
     def _handlers(self) -> Any:  # grpc.GenericRpcHandler
-        implementations: Mapping[str, _Handler] = {
+        implementations: Mapping[str, Handler] = {
             "IsActive": self._is_active,
             "StreamIsActive": self._stream_is_active,
             "GetMetricSpec": self._get_metric_spec,
@@ -191,42 +195,26 @@ class KedaScaler:
                     grpc.unary_stream_rpc_method_handler
                     if method.streams
                     else grpc.unary_unary_rpc_method_handler
-                )(self._guarded(implementations[method.name]))
+                )(self._calls.guarded(method, implementations[method.name]))
                 for method in schema.METHODS
             },
         )
 
-    def _guarded(self, handler: _Handler) -> _Handler:
-        """Return the handler with a top: a fault of ours costs this call alone."""
-
-        async def guarded(request: bytes, context: _Context) -> bytes | None:
-            try:
-                return await handler(request, context)
-            except grpc.aio.AbortError:
-                raise
-            except Exception:
-                self._count("failed_calls", 1)
-                log.exception("call failed")
-                await context.abort(grpc.StatusCode.INTERNAL, "tallyd failed, its log says why")
-                raise
-
-        return guarded
-
-    async def _is_active(self, request: bytes, context: _Context) -> bytes:
+    async def _is_active(self, request: bytes, context: Context) -> bytes:
         ref = await self._ref(request, context, "is_active")
         decision = self.answers.decision(ref)
         if isinstance(decision, Refused) and not decision.active:
             await self._refuse(context, decision.refusal, decision.text)
         return schema.encode(schema.IsActiveResponse(result=decision.active))
 
-    async def _get_metric_spec(self, request: bytes, context: _Context) -> bytes:
+    async def _get_metric_spec(self, request: bytes, context: Context) -> bytes:
         ref = await self._ref(request, context, "get_metric_spec")
         try:
             return self._spec(ref)
         except MetadataError as error:
             await self._refuse(context, Refusal.INVALID_ARGUMENT, str(error))
 
-    async def _get_metrics(self, request: bytes, context: _Context) -> bytes:
+    async def _get_metrics(self, request: bytes, context: Context) -> bytes:
         message = await self._decode("GetMetricsRequest", request, context, "get_metrics")
         ref = _as_ref(message.scaledObjectRef)
         decision = self.answers.decision(ref)
@@ -240,7 +228,7 @@ class KedaScaler:
         )
         return schema.encode(schema.GetMetricsResponse(metricValues=[value]))
 
-    async def _stream_is_active(self, request: bytes, context: _Context) -> None:
+    async def _stream_is_active(self, request: bytes, context: Context) -> None:
         ref = await self._ref(request, context, "stream_is_active")
         await self._admit(context)
         with self._stream(), self._subscriptions.opened(ref) as subscription:
@@ -259,7 +247,7 @@ class KedaScaler:
                     await context.write(schema.encode(schema.IsActiveResponse(result=True)))
                 await subscription.wake.wait()
 
-    async def _stream_metric_spec(self, request: bytes, context: _Context) -> None:
+    async def _stream_metric_spec(self, request: bytes, context: Context) -> None:
         ref = await self._ref(request, context, "stream_metric_spec")
         await self._admit(context)
         sent = b""
@@ -298,10 +286,10 @@ class KedaScaler:
         decision = self.answers.decision(ref, fresh=True)
         return True if decision.active else None if isinstance(decision, Refused) else False
 
-    async def _ref(self, request: bytes, context: _Context, call: str) -> Ref:
+    async def _ref(self, request: bytes, context: Context, call: str) -> Ref:
         return _as_ref(await self._decode("ScaledObjectRef", request, context, call))
 
-    async def _decode(self, name: str, wire: bytes, context: _Context, call: str) -> schema.Message:
+    async def _decode(self, name: str, wire: bytes, context: Context, call: str) -> schema.Message:
         self._count(call, 1)
         try:
             return schema.decode(name, wire)
@@ -309,12 +297,12 @@ class KedaScaler:
             text = f"cannot decode the request: expected {schema.PACKAGE}.{name}"
             await self._refuse(context, Refusal.INVALID_ARGUMENT, text)
 
-    async def _refuse(self, context: _Context, refusal: Refusal, text: str) -> NoReturn:
+    async def _refuse(self, context: Context, refusal: Refusal, text: str) -> NoReturn:
         self._count(refusal.value, 1)
         await context.abort(_STATUS[refusal], text[:MAX_STATUS_LENGTH])
         raise AssertionError("abort raises")
 
-    async def _admit(self, context: _Context) -> None:
+    async def _admit(self, context: Context) -> None:
         if self._streams >= self._config.max_streams:
             self._count("refused_streams", 1)
             await context.abort(

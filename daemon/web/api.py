@@ -8,6 +8,7 @@ import re
 import socket
 import ssl
 import struct
+import time
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from daemon.seldom import Seldom
 from daemon.web.listener import GRACE_S, HttpListener
 from receivers.guard import Guard
 
@@ -85,6 +87,13 @@ class Route(NamedTuple):
     methods: Sequence[str] = ("GET", "HEAD")
 
 
+class _Known(NamedTuple):
+    """A route and its path as it was written, with `*`."""
+
+    path: str
+    route: Route
+
+
 def text_page(text: str, status: int) -> Page:
     """Return a line of plain text."""
     return Page(status=status, content_type=TEXT, body=[f"{text}\n".encode(errors="replace")])
@@ -124,18 +133,24 @@ class ApiServer(HttpListener):
         context: ssl.SSLContext | None = None,
         guard: Guard | None = None,
         count: Callable[[str, int], None],
+        took: Callable[[str, float], None] = lambda _path, _seconds: None,
     ) -> None:
-        """Listen on nothing yet; `count(status, 1)` hears of every answer, "malformed" for status."""
+        """Listen on nothing yet.
+
+        `count(status, 1)` hears of every answer, "malformed" for status; `took(path, seconds)` of those from our paths.
+        """
         super().__init__(endpoint, {}, context=context, guard=guard)
-        self._exact = {path: route for path, route in routes.items() if "*" not in path}
+        self._exact = {path: _Known(path, one) for path, one in routes.items() if "*" not in path}
         self._patterns = [
-            (re.compile(re.escape(path).replace(r"\*", "([^/]+)")), route)
-            for path, route in routes.items()
+            (re.compile(re.escape(path).replace(r"\*", "([^/]+)")), _Known(path, one))
+            for path, one in routes.items()
             if "*" in path
         ]
         self._worker = worker
         self._origins = frozenset(allowed_origins)
         self._count = count
+        self._took = took
+        self._seldom = Seldom()
 
     def _build_runner(self) -> web.BaseRunner:
         server = web.Server(
@@ -167,7 +182,10 @@ class ApiServer(HttpListener):
         try:
             page = await self._page(request)
         except Exception:
-            log.exception("request failed", path=request.rel_url.raw_path[:200])
+            held_back = self._seldom("request failed")
+            if held_back is not None:
+                path = request.rel_url.raw_path[:200]
+                log.exception("request failed", path=path, left_out=held_back)
             page = Page(status=500, body=[_INTERNAL])
         self._count(str(page.status), 1)
         headers = {"Content-Type": page.content_type, **page.headers, **self._cors(request)}
@@ -185,9 +203,10 @@ class ApiServer(HttpListener):
         refused = await self._refused(request, path)
         if refused is not None:
             return refused
-        route, argument = self._find(path)
-        if route is None:
+        known, argument = self._find(path)
+        if known is None:
             return text_page(f"no such path: {unquote(path)[:200]}", 404)
+        route, began_s = known.route, time.perf_counter()
         if request.method == "OPTIONS":
             return Page(status=204, headers={"Allow": _allowed(route)})
         if request.method not in route.methods:
@@ -202,6 +221,8 @@ class ApiServer(HttpListener):
             return await route.handler(Call(request, argument))
         except TooLargeError as error:
             return text_page(str(error), 413)
+        finally:
+            self._took(known.path, time.perf_counter() - began_s)
 
     async def _refused(self, request: web.BaseRequest, path: str) -> Page | None:
         """Return the answer to who may not ask; probes and a browser's preflight carry no credentials."""
@@ -214,13 +235,13 @@ class ApiServer(HttpListener):
         headers = {"WWW-Authenticate": self._guard.challenge}
         return Page(status=401, content_type=TEXT, body=page.body, headers=headers)
 
-    def _find(self, path: str) -> tuple[Route | None, str]:
-        route = self._exact.get(path) or self._exact.get(path.rstrip("/"))
-        if route is not None:
-            return route, ""
-        for pattern, route in self._patterns:
+    def _find(self, path: str) -> tuple[_Known | None, str]:
+        known = self._exact.get(path) or self._exact.get(path.rstrip("/"))
+        if known is not None:
+            return known, ""
+        for pattern, known in self._patterns:
             if found := pattern.fullmatch(path):
-                return route, unquote(found[1])
+                return known, unquote(found[1])
         return None, ""
 
     def _cors(self, request: web.BaseRequest) -> dict[str, str]:

@@ -60,6 +60,7 @@ class HttpApi:
         context: ssl.SSLContext | None = None,
         guard: Guard | None = None,
         count: Callable[[str, int], None],
+        took: Callable[[str, float], None] = lambda _path, _seconds: None,
     ) -> None:
         """Listen on nothing yet.
 
@@ -82,6 +83,7 @@ class HttpApi:
             guard: Who may ask; None for everybody.
             administration: What may be done to the process, from this machine; None for nothing.
             count: Hears the status of every answer.
+            took: Hears how many seconds an answer took, by path.
         """
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="query")
         settings = AskingSettings(
@@ -126,6 +128,7 @@ class HttpApi:
             context=context,
             guard=guard,
             count=count,
+            took=took,
         )
 
     def settled(self) -> None:

@@ -6,7 +6,7 @@ import ssl
 
 from aiohttp import web
 
-from daemon.exposition import CONTENT_TYPE
+from daemon.exposition import CONTENT_TYPE, format_page, written
 from daemon.telemetry import SelfMetrics
 from daemon.web.listener import HttpListener
 from receivers.guard import Guard
@@ -28,7 +28,8 @@ class MetricsPage(HttpListener):
         self._metrics = metrics
 
     async def _page(self, _request: web.Request) -> web.Response:
-        return web.Response(body=self._metrics.page(), headers={"Content-Type": CONTENT_TYPE})
+        body = await written(self._metrics.families(), format_page)
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
 
 
 async def _lead_on(_request: web.Request) -> web.Response:

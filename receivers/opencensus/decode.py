@@ -193,7 +193,9 @@ class WireMetric(Metric):
 
     def point_count(self) -> int:
         """Return how many data points there are: on the wire, one for each time series."""
-        return len(self._message.timeseries) if self.encoded else super().point_count()
+        if self._data_points is not None:
+            return len(self._data_points)
+        return len(self._message.timeseries) if self._part is _ALL else self.series_count
 
     def rows(self) -> Sequence[EncodedRow]:
         """Return each good point, in wire order."""

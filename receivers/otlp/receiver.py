@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -35,6 +36,8 @@ class Tallies(NamedTuple):
     """Good data points that were read, of requests that were taken."""
     refused: Callable[[int], None]
     """The same, of requests that a consumer did not take."""
+    took: Callable[[float], None] = lambda _: None
+    """Seconds that a whole request took."""
 
 
 class Taken(NamedTuple):
@@ -74,6 +77,20 @@ class OtlpReceiver:
         metadata: Mapping[str, tuple[str, ...]] | None = None,
     ) -> Answer:
         """Hand on one request's metrics; `peer` is the address of whoever sent it, `metadata` what came with it."""
+        began_s = time.perf_counter()
+        try:
+            return self._received(raw, peer, metadata, is_json=is_json)
+        finally:
+            self._tallies.took(time.perf_counter() - began_s)
+
+    def _received(
+        self,
+        raw: bytes,
+        peer: str,
+        metadata: Mapping[str, tuple[str, ...]] | None,
+        *,
+        is_json: bool,
+    ) -> Answer:
         if self.is_stopping:
             self.refuse(RequestRefusal.SHUTTING_DOWN)
             return SHUTTING_DOWN

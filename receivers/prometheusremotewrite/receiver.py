@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Generator, Mapping
 from typing import NamedTuple
 
-from receivers.consumer import Batch, Clock, Consumer, Count, Presence, Sender
+from receivers.consumer import NOT_COUNTED, Batch, Clock, Consumer, Count, Passed, Presence, Sender
 from receivers.errors import ConsumeError, DecodeError, RetryableError
 from receivers.model import Resource, ResourceMetrics, Scope, ScopeMetrics
 from receivers.prometheusremotewrite.decode import Decoder, FamilyMetadata
@@ -40,12 +40,14 @@ class RemoteWriteReceiver:
         count: Count,
         *,
         max_request_bytes: int = MAX_REQUEST_BYTES,
+        passed: Passed = NOT_COUNTED,
     ) -> None:
         self._consumer = consumer
         self._presence = presence
         self._clock = clock
         self._count = count
         self._max_request_bytes = max_request_bytes
+        self._passed = passed
         self._decoder = Decoder()
         # One object for all batches: what follows keys its caches by it.
         self._resource = Resource()
@@ -104,11 +106,18 @@ class RemoteWriteReceiver:
                     self._presence.reported(sender, at_ms)
                     reported = True
                 scoped = ScopeMetrics(self._scope, metrics)
-                self._consumer.consume(
-                    Batch(sender, at_ms, [ResourceMetrics(self._resource, [scoped])])
-                )
+                self._hand_on(Batch(sender, at_ms, [ResourceMetrics(self._resource, [scoped])]))
             yield
         return _answer(refused)
+
+    def _hand_on(self, batch: Batch) -> None:
+        points = batch.point_count()  # a filter takes out what it drops
+        try:
+            self._consumer.consume(batch)
+        except ConsumeError:
+            self._passed.refused(points)
+            raise
+        self._passed.accepted(points)
 
 
 class TooLargeError(DecodeError):

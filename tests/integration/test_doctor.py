@@ -86,6 +86,22 @@ async def test_a_filter_drops_everything(doctor: Doctors) -> None:
     assert "tallyd explain --config" in do
 
 
+async def test_a_filter_that_drops_everything_since_a_reload(doctor: Doctors) -> None:
+    """What was kept before does not hide it; a later reload that mends it is believed."""
+    async with (
+        running_app(at_ms=NOW_S * 1000) as run,
+        run.sidecar(request(node=node())) as sidecar,
+    ):
+        told = []
+        for n, config in enumerate(("", DROP_ALL, "")):
+            await run.reload(config)
+            at_s = NOW_S + 20 * n
+            await sidecar.report(request(ci("m", at=at_s)), (at_s + 2) * 1000)
+            told.append([what for what in await doctor(run).findings() if "drops every" in what])
+    assert [len(one) for one in told] == [0, 1, 0]
+    assert told[1][0].startswith("error: 1 reports have come")
+
+
 async def test_a_name_that_nobody_reports(doctor: Doctors) -> None:
     """KEDA is told NOT_FOUND: the names that are like it are shown."""
     async with (

@@ -119,7 +119,7 @@ def test_everything_listens_and_says_so(config: Path) -> None:
         assert json.loads(tally.get("health_check", "/healthz")) == {"status": "alive"}
         assert json.loads(tally.get("health_check", "/readyz")) == {"status": "ready"}
         page = tally.get("telemetry", "/metrics")
-        assert "tallyd_build_info{" in page
+        assert f'version="{version("tallyd")}"}} 1.0' in page
         assert "tallyd_windows_stored_total 0.0" in page
 
 

@@ -63,8 +63,9 @@ def on_loopback(text: str, settle_for: str | None = None) -> str:
         config["exporters"]["windows"] = {**windows, "settle_for": settle_for}
     service = config.setdefault("service", {})
     telemetry = service.setdefault("telemetry", {})
-    locks = {key: telemetry.get("metrics", {}).get(key) for key in ("tls", "auth")}
-    telemetry["metrics"] = {"address": "127.0.0.1:0", **locks}
+    metrics = telemetry.get("metrics", {})
+    others = {key: metrics[key] for key in ("tls", "auth", "readers") if key in metrics}
+    telemetry["metrics"] = {"address": "127.0.0.1:0", **others}
     return yaml.safe_dump(config)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
 
 import structlog
 
@@ -19,6 +19,9 @@ from receivers.consumer import Batch, Count
 from receivers.model import ResourceMetrics
 
 log = structlog.get_logger(__name__)
+
+_NAMED: Final = 5
+"""Families in a log line; the others are a number."""
 
 
 class Page(NamedTuple):
@@ -49,6 +52,7 @@ class PrometheusExporter:
         self._clock = clock
         self._table = PageTable(config, counts.refused)
         self._one_at_a_time = asyncio.Lock()
+        self._told: frozenset[str] = frozenset()
         self._inbox = Inbox(
             f"{exporter} reader",
             self._read,
@@ -85,16 +89,22 @@ class PrometheusExporter:
         )
         async with self._one_at_a_time:
             families = self._table.snapshot(self._clock())
-            for name, kind in self._table.conflicts().items():
-                log.error(
-                    "metric left out of the page: its name is taken by another type",
-                    exporter=self._exporter,
-                    family=name,
-                    type=kind,
-                )
+            self._tell_conflicts(self._table.conflicts())
             body = await asyncio.to_thread(_write, families, style, gzip)
         kind = OPEN_METRICS_TYPE if style.open_metrics else TEXT_TYPE
         return Page(body, kind, "gzip" if gzip else None)
+
+    def _tell_conflicts(self, conflicts: Mapping[str, str]) -> None:
+        """Log what is left out since the page was last asked for: one line, however many there are."""
+        new = [name for name in conflicts if name not in self._told]
+        if new:
+            log.error(
+                "metrics left out of the page: their names are taken by another type",
+                exporter=self._exporter,
+                families={name: conflicts[name] for name in new[:_NAMED]},
+                count=len(new),
+            )
+        self._told = frozenset(conflicts)
 
     async def _read(self, batch: Batch) -> None:
         points = 0

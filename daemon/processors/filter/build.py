@@ -19,9 +19,9 @@ from daemon.ottl.fields import PREFIXES
 from daemon.ottl.infer import infer_context
 from daemon.ottl.parser import parse_condition
 from daemon.processors.complaints import Complaints
-from daemon.processors.filter.conditions import ConditionPass, Conditions
+from daemon.processors.filter.conditions import NO_POINTS, ConditionPass, Conditions
 from daemon.processors.filter.failures import ErrorHandler
-from daemon.processors.filter.legacy import LegacyPass, build_matcher
+from daemon.processors.filter.legacy import INCLUDE_EXCLUDE, LegacyPass, build_matcher
 from daemon.processors.filter.processor import Filter, Pass
 from daemon.processors.texts import Text, texts_of
 from receivers.consumer import Consumer
@@ -42,19 +42,22 @@ def build_filter(
     next_consumer: Consumer,
     *,
     count_filtered: Callable[[str, int], None],
+    count_condition: Callable[[str, int], None] = lambda _condition, _metrics: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Filter:
     """Return the filter that `config` describes; `clock` gives monotonic seconds, for the rate of its log lines.
+
+    `count_condition(text, metrics)` hears what each condition has dropped.
 
     Raises:
         ConfigError: the one mistake in it; its path begins below the component's own block.
         ExceptionGroup: several mistakes, each a ConfigError.
     """
-    builder = _Builder(config.error_mode, Complaints(component_id, clock))
+    builder = _Builder(config.error_mode, Complaints(component_id, clock), count_condition)
     passes = builder.passes(config)
     match builder.mistakes:
         case []:
-            return Filter(passes, next_consumer, count_filtered, builder.complaints)
+            return Filter(passes, next_consumer, count_filtered, builder.complaints, builder.causes)
         case [mistake]:
             raise mistake
         case mistakes:
@@ -64,9 +67,16 @@ def build_filter(
 class _Builder:
     """Collects the mistakes while the parts are built."""
 
-    def __init__(self, error_mode: ErrorMode, complaints: Complaints) -> None:
+    def __init__(
+        self,
+        error_mode: ErrorMode,
+        complaints: Complaints,
+        count_condition: Callable[[str, int], None],
+    ) -> None:
         self.complaints = complaints
+        self._count_condition = count_condition
         self.mistakes: list[ConfigError] = []
+        self.causes = {NO_POINTS, INCLUDE_EXCLUDE}
         self._error_mode = error_mode
 
     def passes(self, config: FilterConfig) -> list[Pass]:
@@ -129,7 +139,7 @@ class _Builder:
         include = build_matcher(metrics.include, ("metrics", "include"), self.mistakes)
         exclude = build_matcher(metrics.exclude, ("metrics", "exclude"), self.mistakes)
         if include or exclude:
-            yield LegacyPass(include, exclude)
+            yield LegacyPass(include, exclude, self._count_condition)
 
     def _groups(self, items: tuple[str | ConditionGroup, ...]) -> Iterator[Pass]:
         """Yield one pass for each object, or one for all bare conditions; a list holds one kind only."""
@@ -180,7 +190,9 @@ class _Builder:
 
     def _pass(self, by_context: dict[str, list[Condition]], mode: ErrorMode) -> ConditionPass:
         conditions = Conditions(**{name: tuple(each) for name, each in by_context.items()})
-        return ConditionPass(conditions, ErrorHandler(mode, self.complaints))
+        self.causes.update(one.text for each in by_context.values() for one in each)
+        errors = ErrorHandler(mode, self.complaints)
+        return ConditionPass(conditions, errors, self._count_condition)
 
 
 def _group_texts(item: str | ConditionGroup, path: KeyPath) -> Iterable[Text]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
 from daemon.ottl.compile import Condition
 from daemon.ottl.evaluation import EvaluationContext
 from daemon.processors.filter.failures import ErrorHandler, Failures
-from daemon.processors.filter.verdicts import KEPT, Verdict, Verdicts, judge
+from daemon.processors.filter.verdicts import KEPT, Verdict, VerdictGroup, Verdicts, judge
 from receivers.consumer import Batch
 from receivers.model import DataPoint, Metric, MetricType, ResourceMetrics, ScopeMetrics
 
 NS_PER_MS = 1_000_000
+NO_POINTS = "(it has no data points)"
+"""What drops a metric of which data points are asked that it lacks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +47,10 @@ class _Walk:
 class ConditionPass:
     """Applies conditions to batches; remembers what cannot change."""
 
-    def __init__(self, conditions: Conditions, errors: ErrorHandler) -> None:
+    def __init__(
+        self, conditions: Conditions, errors: ErrorHandler, count: Callable[[str, int], None]
+    ) -> None:
+        """`count(text, metrics)` hears what each condition has dropped."""
         metric = conditions.metric or ()
         if not errors.propagates:
             # Any of them may drop the metric, so the ones that need not look at its data points go first.
@@ -52,7 +58,9 @@ class ConditionPass:
         remembered = tuple(takewhile(lambda condition: condition.header_only, metric))
         self._conditions = conditions
         self._errors = errors
+        self._count = count
         self._verdicts = Verdicts(remembered, stop_at_error=errors.propagates)
+        self._only = remembered[0].text if len(remembered) == 1 else None
         self._rest = metric[len(remembered) :]
 
     def apply(self, batch: Batch, failures: Failures) -> int:
@@ -82,7 +90,7 @@ class ConditionPass:
                 return verdict.dropped_by
         if conditions.datapoint is None or metric.header.type is MetricType.NONE:
             return None
-        dropped_by: str | None = "(it has no data points)"
+        dropped_by: str | None = NO_POINTS
         for context.data_point in metric.data_points:
             dropped_by = self._judge(conditions.datapoint, context, walk).dropped_by
             if dropped_by is None:
@@ -96,7 +104,7 @@ class ConditionPass:
             if verdict.stopped:
                 return True
             if verdict.dropped_by is not None:
-                walk.dropped += item.metric_count
+                self._drop(verdict.dropped_by, item.metric_count, walk)
                 return False
         if not self._conditions.stop_at_resource:
             item.scope_metrics = [
@@ -115,13 +123,15 @@ class ConditionPass:
             if verdict.stopped:
                 return True
             if verdict.dropped_by is not None:
-                walk.dropped += len(item.metrics)
+                self._drop(verdict.dropped_by, len(item.metrics), walk)
                 return False
         if self._conditions.metric or self._conditions.datapoint is not None:
-            kept = self._kept_metrics(resource_metrics, item, walk)
-            walk.dropped += len(item.metrics) - len(kept)
-            item.metrics = kept
+            item.metrics = self._kept_metrics(resource_metrics, item, walk)
         return bool(item.metrics)
+
+    def _drop(self, condition: str, metrics: int, walk: _Walk) -> None:
+        walk.dropped += metrics
+        self._count(condition, metrics)
 
     def _kept_metrics(
         self,
@@ -132,7 +142,9 @@ class ConditionPass:
         """The hot path: without errors and data point conditions one look-up for each metric."""
         dropped = self._verdicts.of(resource_metrics.resource, scope_metrics.scope)
         metrics = scope_metrics.metrics
-        kept = [metric for metric in metrics if not dropped[metric.header]]
+        kept = [metric for metric in metrics if dropped[metric.header] is None]
+        if len(kept) < len(metrics):
+            self._tell_dropped(metrics, len(metrics) - len(kept), dropped, walk)
         failed = dropped.failed
         if failed and walk.failures is not None:
             for metric in metrics:
@@ -148,24 +160,43 @@ class ConditionPass:
             if failed.get(metric.header, KEPT).stopped or self._keeps_metric(metric, context, walk)
         ]
 
+    def _tell_dropped(
+        self, metrics: Sequence[Metric], count: int, dropped: VerdictGroup, walk: _Walk
+    ) -> None:
+        """Count which condition dropped `count` of `metrics`; a single condition has dropped them all."""
+        if self._only is not None:
+            self._drop(self._only, count, walk)
+            return
+        for condition, number in Counter([dropped[metric.header] for metric in metrics]).items():
+            if condition is not None:
+                self._drop(condition, number, walk)
+
     def _keeps_metric(self, metric: Metric, context: EvaluationContext, walk: _Walk) -> bool:
         context.metric = metric
         if self._rest:
             verdict = self._judge(self._rest, context, walk)
-            if verdict.stopped or verdict.dropped_by is not None:
-                return verdict.stopped
+            if verdict.stopped:
+                return True
+            if verdict.dropped_by is not None:
+                self._drop(verdict.dropped_by, 1, walk)
+                return False
         conditions = self._conditions.datapoint
         if conditions is None or metric.header.type is MetricType.NONE:
             return True
         points = metric.data_points
-        kept = [point for point in points if self._keeps_point(point, context, walk)]
-        if len(kept) != len(points):
+        kept: list[DataPoint] = []
+        dropped_by = NO_POINTS
+        for context.data_point in points:
+            by = self._judge(conditions, context, walk).dropped_by
+            if by is None:
+                kept.append(context.data_point)
+            else:
+                dropped_by = by
+        if not kept:
+            self._drop(dropped_by, 1, walk)
+        elif len(kept) != len(points):
             metric.data_points = kept
         return bool(kept)
-
-    def _keeps_point(self, point: DataPoint, context: EvaluationContext, walk: _Walk) -> bool:
-        context.data_point = point
-        return self._judge(self._conditions.datapoint or (), context, walk).dropped_by is None
 
     def _judge(
         self, conditions: Sequence[Condition], context: EvaluationContext, walk: _Walk

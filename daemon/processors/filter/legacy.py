@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from daemon.config.errors import ConfigError, KeyPath
 from daemon.config.fields import shown
@@ -43,10 +43,17 @@ class Matcher:
     name: NameMatch | None
 
 
+INCLUDE_EXCLUDE: Final = "include, exclude"
+"""What these drop is counted as."""
+
+
 class LegacyPass:
     """Applies `include` and `exclude` to batches; each side may look at resources, at metric names or at both."""
 
-    def __init__(self, include: Matcher | None, exclude: Matcher | None) -> None:
+    def __init__(
+        self, include: Matcher | None, exclude: Matcher | None, count: Callable[[str, int], None]
+    ) -> None:
+        self._count = count
         self._include = include
         self._exclude = exclude
         self._looks_at_names = any(side and side.name for side in (include, exclude))
@@ -59,6 +66,8 @@ class LegacyPass:
             if item.scope_metrics:
                 kept.append(item)
         batch.resource_metrics = kept
+        if dropped:
+            self._count(INCLUDE_EXCLUDE, dropped)
         return dropped
 
     def judge(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Protocol
 
 from daemon.processors.complaints import Complaints
@@ -46,7 +46,10 @@ class Filter:
         next_consumer: Consumer,
         count_filtered: Callable[[str, int], None],
         complaints: Complaints,
+        causes: Container[str] = (),
     ) -> None:
+        """`causes` are the texts under which its conditions count what they drop."""
+        self.causes = causes
         self._passes = passes
         self._next = next_consumer
         self._count_filtered = count_filtered

@@ -90,8 +90,8 @@ class Verdicts:
         self.remembered -= len(oldest)
 
 
-class VerdictGroup(dict[MetricHeader, bool]):
-    """Whether a metric of this header is dropped; `failed` holds the verdicts that errors had a part in."""
+class VerdictGroup(dict[MetricHeader, str | None]):
+    """The condition that drops a metric of this header, None if it is kept; `failed` holds the verdicts that errors had a part in."""
 
     __slots__ = ("_context", "_verdicts", "failed")
 
@@ -101,11 +101,11 @@ class VerdictGroup(dict[MetricHeader, bool]):
         self._verdicts = verdicts
         self._context = EvaluationContext(ResourceMetrics(resource, []), ScopeMetrics(scope, []))
 
-    def __missing__(self, header: MetricHeader) -> bool:
+    def __missing__(self, header: MetricHeader) -> str | None:
         self._context.metric = Metric(header)
         verdict = self._verdicts.judge(self._context)
         if verdict.errors:
             self.failed[header] = verdict
         self._verdicts.remembered += 1
-        dropped = self[header] = verdict.dropped_by is not None
-        return dropped
+        self[header] = verdict.dropped_by
+        return verdict.dropped_by

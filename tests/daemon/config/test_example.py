@@ -128,6 +128,20 @@ def test_commented_locks() -> None:
     assert {port.name for port in ports if port.auth is None} == without_auth
 
 
+def test_commented_readers() -> None:
+    """The reader in it is good once its comment signs are gone; beside it the page stays."""
+    lines = EXAMPLE.read_text().splitlines()
+    begin = lines.index("      # readers:")
+    block = lines[
+        begin : next(n for n in range(begin, len(lines)) if "tls: { cert_file" in lines[n])
+    ]
+    text = "\n".join([*lines[:begin], *(line.replace("# ", "", 1) for line in block)])
+    metrics = load_config(text, {}).config.service.telemetry.metrics
+    (push,) = metrics.push
+    assert (metrics.endpoint, push.interval) == ("[::]:8888", 60_000)
+    assert push.exporter.headers == {"Authorization": "Bearer none"}
+
+
 def test_shows_the_defaults() -> None:
     """Without the parts that are marked as examples it is the built-in configuration."""
     config = load_config(EXAMPLE, {}).config

@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from daemon.scaler.answers import Answers, AnswerSettings, Ref, make_ref
 from daemon.scaler.decision import Refusal, Refused, Told
+from daemon.scaler.remembered import shown_values
 from tests.support.scaler import NOW_MS, SetClock, SetEngine, metadata
 
 SETTINGS: dict[str, int] = {
@@ -206,9 +207,9 @@ def test_values_for_the_self_metrics() -> None:
     def shown() -> dict[str, float]:
         assert all(
             (named["namespace"], named["scaled_object"]) == ("default", "nodeapp")
-            for named, _ in it.answers.values()
+            for named, _ in shown_values(it.answers.conditions())
         )
-        return {named["query"]: value for named, value in it.answers.values()}
+        return {named["query"]: value for named, value in shown_values(it.answers.conditions())}
 
     at_once = shown()
     it.clock.now_ms += 598_000

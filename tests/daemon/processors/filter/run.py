@@ -16,7 +16,7 @@ from daemon.processors.filter import Filter, build_filter
 from receivers.consumer import Batch, Consumer
 from receivers.errors import PermanentError
 from tests.daemon.processors.filter.payloads import names
-from tests.support.consumers import SinkConsumer
+from tests.support.consumers import Counts, SinkConsumer
 
 
 @dataclass
@@ -43,6 +43,7 @@ def build(
     sink: Consumer,
     counted: list[tuple[str, int]] | None = None,
     clock: Iterator[float] | None = None,
+    by_condition: Counts | None = None,
 ) -> Filter:
     times = iter(clock or iter(lambda: 0.0, None))
     amounts = counted if counted is not None else []
@@ -51,18 +52,22 @@ def build(
         load(configuration),
         sink,
         count_filtered=lambda component_id, amount: amounts.append((component_id, amount)),
+        count_condition=by_condition if by_condition is not None else Counts(),
         clock=lambda: next(times),
     )
 
 
 def run(configuration: str, batch: Batch) -> Outcome:
     sink, counted, error = SinkConsumer(), list[tuple[str, int]](), ""
+    by_condition = Counts()
     with capture_logs() as logs:
-        component = build(configuration, sink, counted)
+        component = build(configuration, sink, counted, by_condition=by_condition)
         try:
             component.consume(batch)
         except PermanentError as refused:
             error = str(refused)
+    if not error:  # whatever is dropped is dropped by some condition
+        assert by_condition.total() == sum(number for _, number in counted)
     left = names(sink.batches[0]) if sink.batches else "nothing"
     logged = [(line["log_level"], line["event"]) for line in logs]
     return Outcome(left, error, counted, logged)

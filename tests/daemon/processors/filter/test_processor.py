@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from structlog.testing import capture_logs
 
+from daemon.processors.filter.conditions import NO_POINTS
 from receivers.errors import PermanentError, RetryableError
 from tests.daemon.processors.filter.payloads import big
 from tests.daemon.processors.filter.run import Outcome, build, run
-from tests.support.consumers import ErrorConsumer, NopConsumer, SinkConsumer
+from tests.support.consumers import Counts, ErrorConsumer, NopConsumer, SinkConsumer
 
 FAILS = 'resource.attributes["host"]["x"] == 1'
 MESSAGE = f"{FAILS}: cannot index a string with 'x'"
@@ -21,6 +22,22 @@ def test_ignore() -> None:
         counted=[("filter/test", 2)],
         logged=[("warning", "failed to eval condition")],
     )
+
+
+@pytest.mark.parametrize(
+    ("configuration", "expected"),
+    [
+        ("metric: ['name == \"m1\"']", {'name == "m1"': 2}),
+        ("metric: ['name == \"m1\"', 'name == \"m2\"', 'true']", {'name == "m1"': 2, 'name == "m2"': 1, "true": 3}),
+        ("resource: ['attributes[\"host\"] == \"b\"']", {'attributes["host"] == "b"': 1}),
+        ("datapoint: ['attributes[\"k\"] == \"b\"']", {'attributes["k"] == "b"': 1, NO_POINTS: 1}),
+    ],
+)  # fmt: skip
+def test_counted_by_condition(configuration: str, expected: dict[str, int]) -> None:
+    """Of each condition it is counted how many metrics it has dropped; of the payload's six."""
+    by_condition = Counts()
+    build(f"metrics: {{{configuration}}}", SinkConsumer(), by_condition=by_condition).consume(big())
+    assert by_condition == expected
 
 
 def test_silent() -> None:
