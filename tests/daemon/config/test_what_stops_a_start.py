@@ -90,9 +90,7 @@ REFUSED = {
         "prometheusremotewrite", HTTP, "resource_to_telemetry_conversion: true"
     ): "resource_to_telemetry_conversion: expected a mapping",
     telemetry("logs: {level: loud}"): "service.telemetry.logs.level: expected debug",
-    telemetry(
-        "metrics: {readers: []}"
-    ): "service.telemetry.metrics.readers: expected a pull reader",
+    telemetry("metrics: {readers: []}"): "service.telemetry.metrics.readers: expected a reader",
     telemetry("metrics: {color: 1}"): "service.telemetry.metrics.color: unknown key",
 }
 
@@ -114,7 +112,7 @@ def test_refused(text: str) -> None:
         exporter("otlp", "endpoint: 'http://h:1'"),
         exporter("otlp", OTLP, "sending_queue: {sizer: items}"),
         telemetry("metrics: {address: ':8888'}"),
-        telemetry("metrics: {level: detailed, readers: [{periodic: {}}, {pull: {exporter: {prometheus: {port: 1}}}}]}"),
+        telemetry("metrics: {level: detailed, readers: [{periodic: {exporter: {otlp: {protocol: grpc, endpoint: 'h:1'}}}}, {pull: {exporter: {prometheus: {port: 1}}}}]}"),
         telemetry("logs: {level: info, encoding: json, disable_caller: true, sampling: {enabled: false}}"),
         telemetry("traces: {level: none, propagators: [b3]}, resource: {a: b, service.name: null}"),
     ],
