@@ -160,6 +160,7 @@ def _build_remote_write(runtime: Runtime, consumers: Mapping[str, Consumer]) -> 
                 runtime.clock,
                 runtime.irregularities(name),
                 max_request_bytes=max_bytes,
+                room=runtime.room,
             )
-            return RemoteWrite(receiver, max_bytes)
+            return RemoteWrite(receiver, max_bytes, runtime.room)
     return None

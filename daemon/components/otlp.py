@@ -78,7 +78,7 @@ def _receiver(
         for outcome, text in _POINTS.items()
     )
     tallies = Tallies(requests, points, partial(accepted, transport), partial(refused, transport))
-    return OtlpReceiver(consumer, runtime.windows, runtime.clock, tallies)
+    return OtlpReceiver(consumer, runtime.windows, runtime.clock, tallies, runtime.room)
 
 
 def _grpc_settings(config: OtlpGrpcConfig) -> GrpcSettings:

@@ -20,6 +20,7 @@ from daemon.web.targets import Targets
 from query.scaling import Engine
 from query.store.store import Store
 from receivers.grpc_services import Serving
+from receivers.room import Room
 
 MIB = 1024 * 1024
 
@@ -63,6 +64,8 @@ class Runtime:
     """What the process still lacks to be ready."""
     details: Callable[[], Mapping[str, str]]
     """What an operator should know although it is ready."""
+    room: Room
+    """What memory there is for messages."""
     serving: Serving
     """What gRPC's health service tells on every port."""
 

@@ -37,6 +37,7 @@ def _build_opencensus(
         credentials=runtime.security.lock(f"receivers.{component_id}", config.tls).credentials,
         serving=runtime.serving,
         scraping=scraping,
+        room=runtime.room,
     )
     runtime.metrics.gauge(
         "tallyd_receiver_streams",

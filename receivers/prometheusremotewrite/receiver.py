@@ -11,6 +11,7 @@ from receivers.errors import ConsumeError, DecodeError, RetryableError
 from receivers.model import Resource, ResourceMetrics, Scope, ScopeMetrics
 from receivers.prometheusremotewrite.decode import Decoder, FamilyMetadata
 from receivers.prometheusremotewrite.refusals import TOLD_TO_THE_WRITER, Refusal
+from receivers.room import REMOTE_WRITE_TIMES, Room, unlimited
 
 PROTOCOL = "prometheusremotewrite"
 MAX_REQUEST_BYTES = 32 * 1024 * 1024
@@ -40,12 +41,14 @@ class RemoteWriteReceiver:
         count: Count,
         *,
         max_request_bytes: int = MAX_REQUEST_BYTES,
+        room: Room | None = None,
     ) -> None:
         self._consumer = consumer
         self._presence = presence
         self._clock = clock
         self._count = count
         self._max_request_bytes = max_request_bytes
+        self._room = room or Room(unlimited)
         self._decoder = Decoder()
         # One object for all batches: what follows keys its caches by it.
         self._resource = Resource()
@@ -89,9 +92,10 @@ class RemoteWriteReceiver:
 
         Raises:
             DecodeError: It is none.
-            ConsumeError: A part was not taken.
+            ConsumeError: A part was not taken, or there is no memory for it.
         """
         raw = uncompress(body, self._max_request_bytes)
+        self._room.check(len(raw), REMOTE_WRITE_TIMES)
         refused: Counter[Refusal] = Counter()
         reported = False
         for part in self._decoder.decode(raw, at_ms):
