@@ -91,7 +91,7 @@ class App:
         self.store = _build_store(windows_config, self.metrics, clock)
         self.engine = Engine(self.store, lookback_ms=windows_config.retention)
         self.windows = self._build_windows(windows_config)
-        self._guard = build_guard(windows_config, self.store, self.metrics)
+        self._guard, room = build_guard(windows_config, self.store, self.metrics)
         self._security = Security(config, self.metrics, clock)
         self.reloading = Reloading(read, self._take_over, self.metrics, clock)
         self._runtime = Runtime(
@@ -111,6 +111,7 @@ class App:
             administration=administer(self.reloading) if read is not None else None,
             missing=self._missing,
             details=lambda: {**self.reloading.details(), **self._guard.details()},
+            room=room,
             serving=Serving(is_serving=False),
         )
         self._scaler: KedaScaler | None = None

@@ -193,6 +193,7 @@ def _build_remote_write(runtime: Runtime, consumers: Mapping[str, Consumer]) -> 
                 runtime.irregularities(name),
                 max_request_bytes=max_bytes,
                 passed=runtime.passed(name, "http"),
+                room=runtime.room,
             )
-            return RemoteWrite(receiver, max_bytes)
+            return RemoteWrite(receiver, max_bytes, runtime.room)
     return None

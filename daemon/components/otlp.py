@@ -71,7 +71,7 @@ def _receiver(
         receiver=component_id,
     )
     tallies = Tallies(requests, points, *passed, took=partial(took, transport))
-    return OtlpReceiver(consumer, runtime.windows, runtime.clock, tallies)
+    return OtlpReceiver(consumer, runtime.windows, runtime.clock, tallies, runtime.room)
 
 
 def _grpc_settings(config: OtlpGrpcConfig) -> GrpcSettings:

@@ -22,6 +22,7 @@ from query.scaling import Engine
 from query.store.store import Store
 from receivers.consumer import Passed
 from receivers.grpc_services import Serving
+from receivers.room import Room
 
 MIB = 1024 * 1024
 _POINTS = {
@@ -82,6 +83,8 @@ class Runtime:
     """What the process still lacks to be ready."""
     details: Callable[[], Mapping[str, str]]
     """What an operator should know although it is ready."""
+    room: Room
+    """What memory there is for messages."""
     before: Counted = NOTHING
     """What had been counted when the configuration in force was taken over."""
     serving: Serving

@@ -38,6 +38,7 @@ def _build_opencensus(
         serving=runtime.serving,
         passed=runtime.passed(component_id, "grpc"),
         scraping=scraping,
+        room=runtime.room,
     )
     runtime.metrics.gauge(
         "tallyd_receiver_streams",

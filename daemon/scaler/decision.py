@@ -107,7 +107,7 @@ def decide(trigger: Trigger, answer: Answer, *, at_ms: int) -> Decision:
         return Refused(
             refusal=Refusal.UNAVAILABLE,
             text=f"metric {name} is incomplete: a series of it was refused at a limit, which the log names "
-            "(exporters.windows.max_series, max_series_per_metric, max_senders): raise it or drop metrics by a filter",
+            "(exporters.windows.max_series, max_series_per_metric, max_senders, or the container's memory): raise it or drop metrics by a filter",
         )
     if not answer.known:
         return _not_found(trigger, name, at_ms)

@@ -9,16 +9,19 @@ from typing import NamedTuple
 
 from daemon.web.api import Call, Page, Route, TooLargeError, read_body, text_page
 from daemon.web.turns import stepwise
+from receivers.errors import RetryableError
 from receivers.prometheusremotewrite.receiver import RemoteWriteReceiver
+from receivers.room import Room
 
 PATH = "/api/v1/write"
 
 
 class RemoteWrite(NamedTuple):
-    """What takes remote write, and the largest request it is handed."""
+    """What takes remote write, the largest request it is handed, and the memory there is for requests."""
 
     receiver: RemoteWriteReceiver
     max_request_bytes: int
+    room: Room
 
 
 def remote_write_routes(taking: RemoteWrite | None) -> Mapping[str, Route]:
@@ -30,7 +33,10 @@ def remote_write_routes(taking: RemoteWrite | None) -> Mapping[str, Route]:
             return text_page(text, 404)
         request = call.request
         try:
-            body = await read_body(request, taking.max_request_bytes)
+            async with taking.room.reading(request.content_length or taking.max_request_bytes):
+                body = await read_body(request, taking.max_request_bytes)
+        except RetryableError as error:
+            return _later(str(error), error.retry_after_s)
         except TooLargeError as error:
             return text_page(
                 f"{error} (receivers.prometheusremotewrite.max_recv_msg_size_mib)", 413
@@ -45,18 +51,23 @@ def remote_write_routes(taking: RemoteWrite | None) -> Mapping[str, Route]:
         )
         if answer.status == 204:
             return Page(status=204)
-        page = text_page(answer.text, answer.status)
-        if answer.status != 503:
-            return page
-        seconds = str(max(1, math.ceil(answer.retry_after_s)))
-        return Page(
-            status=503,
-            content_type=page.content_type,
-            body=page.body,
-            headers={"Retry-After": seconds},
-        )
+        if answer.status == 503:
+            return _later(answer.text, answer.retry_after_s)
+        return text_page(answer.text, answer.status)
 
     return {PATH: Route(write, ("POST",))}
+
+
+def _later(text: str, retry_after_s: float) -> Page:
+    """Return the answer to a request that may be taken later."""
+    page = text_page(text, 503)
+    seconds = str(max(1, math.ceil(retry_after_s)))
+    return Page(
+        status=503,
+        content_type=page.content_type,
+        body=page.body,
+        headers={"Retry-After": seconds},
+    )
 
 
 def peer_address(remote: str) -> str:

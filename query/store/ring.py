@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from query.queryable import STALE_BITS, BoolArray, Float64Array, Int64Array
 from query.slices import Sliced, whole
+from query.store.allowance import Allowance
 from query.store.slots import Found, Slots, count_lines, positions
 from query.store.table import Table, resized
 
@@ -32,6 +33,7 @@ LONG_RINGS_SAMPLES = 2**22
 STALE = np.array([STALE_BITS], dtype=np.uint64).view(np.float64)
 """float64[1]: the stale marker; a Python float or a numpy scalar may lose its bits on the way."""
 
+_SLOT_BYTES = 16
 _FIRST_CAPACITY = 256
 _FIRST_WIDTH = 8
 _BLOCK = 1_024
@@ -73,6 +75,10 @@ class Rings:
         self._written = np.zeros(0, dtype=np.int64)
         self._opened = np.zeros(0, dtype=np.int64)
         """Which opening gave each row its ring, counted from 1, or _CLOSED."""
+        self.allowance = Allowance()
+        """For rings that move up; while it is spent, they take free ones only."""
+        self.cut: set[int] = set()
+        """Rows that lost a wanted sample because it was spent; whoever reads this empties it."""
         self.openings = 0
         """How many rings were given out so far."""
 
@@ -222,8 +228,7 @@ class Rings:
                 return Samples(times_ms.T, values.T, counts)
             if depth > table.room:
                 yield from table.deepened(depth, at)
-                if at:
-                    continue  # the rows may have changed
+                continue  # the rows may have changed
             if depth:
                 times_ms, values = self._copies(slots, found, depth)
                 table.times_ms[:depth, part], table.values[:depth, part] = times_ms, values
@@ -319,8 +324,10 @@ class Rings:
         lost = 0
         for row in rows.tolist():
             size = int(self._mask[row]) + 1
-            if size == self._sizes[-1] or not self._take_long(size * 4):
+            if size == self._sizes[-1] or not self._may_take(size * 4):
                 lost += 1
+                if self.allowance.is_spent:
+                    self.cut.add(row)
                 continue
             old, new = int(self._base[row]), self._allocate(size * 4)
             in_order = old + (int(self._written[row]) + np.arange(size) & size - 1)
@@ -330,9 +337,15 @@ class Rings:
             self._free[size].append(old)
         return lost
 
-    def _take_long(self, size: int) -> bool:
+    def _may_take(self, size: int) -> bool:
         """Return whether there may be another ring of `size`; what a long ring took stays taken."""
-        if size <= RING_SIZES[-1] or self._free[size]:
+        if self._free[size]:
+            return True
+        grows = self._used + size > self.capacity
+        copied_bytes = self.capacity * self._times.itemsize if grows else 0
+        if not self.allowance.spend(size * _SLOT_BYTES + copied_bytes):
+            return False
+        if size <= RING_SIZES[-1]:
             return True
         self._long_room -= size
         return self._long_room >= 0

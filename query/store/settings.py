@@ -29,6 +29,7 @@ COUNTERS = {
     "ended_senders": "times that a sender ended",
     "refused_senders": "senders refused by max_senders",
     "refused_series": "series refused by a limit, or because another of the sender has the same labels",
+    "refused_for_memory": "of them, series refused while the process had too little memory",
     "evicted_series": "series of ended senders that made room at a limit",
     "forgotten_series": "series whose newest sample had become older than the retention",
     "refused_names": "metric names refused by max_known_names, or longer than 1,024 characters",

@@ -7,7 +7,7 @@ fields, see `NOTICES`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -178,6 +178,8 @@ class Store:
             part = Part(np.array(rows, dtype=np.int64), times, numbers, starts)
             stored = self._intake.append(known, at_ms, part)
         self.counters["stored"] += stored
+        if self._collection.rings.cut:
+            self._note_cut(at_ms)
         return stored
 
     def append_rows(
@@ -312,13 +314,28 @@ class Store:
             if sender.streams == 0 and sender.series_count == 0 and not self._live(sender):
                 self._senders.remove(sender)
 
-    def shut(self, *, is_shut: bool) -> None:
-        """Let no new senders in, and new series only where others have left room: memory is short."""
-        self._admission.is_shut = is_shut
+    def allow(self, new_bytes: int, more_bytes: int) -> None:
+        """Let new series take so much memory, and so much the samples of those that are there.
+
+        With 0 new series get the places of others only, and new senders none; series keep as many samples as they have
+        room for, and questions about those that lose some hear that they are incomplete.
+        """
+        self._admission.allowance.left_bytes = new_bytes
+        self._collection.rings.allowance.left_bytes = more_bytes
+
+    def when_spent(self, ask: Callable[[], None]) -> None:
+        """Call `ask`, which may allow more, when either is used up."""
+        for allowance in (self._admission.allowance, self._collection.rings.allowance):
+            allowance.on_spent = ask
 
     def evict(self, most: int) -> int:
         """Forget up to so many series of ended senders, those that ended first; return how many."""
         return self._admission.evict(self._collection, most)
+
+    def largest_sender(self) -> str:
+        """Return the name of the sender with most series, "" without any."""
+        senders = self._senders.all()
+        return max(senders, key=lambda sender: sender.series_count).name if senders else ""
 
     def blamed(self) -> dict[str, int]:
         """Return how many series of each sender were refused, of those with most."""
@@ -360,6 +377,13 @@ class Store:
         loading.finish()
         self.counters["forgotten_series"] += loading.left_out
 
+    def _note_cut(self, at_ms: int) -> None:
+        """Note that answers lack samples of series that may not grow."""
+        rings, rows = self._collection.rings, self._collection.rows
+        for name in {series.name for row in rings.cut if (series := rows.at(row))}:
+            self._names.refuse(name, at_ms)
+        rings.cut.clear()
+
     def _empty(self) -> None:
         self._senders = SenderTable(self._settings.max_senders)
         long_rings = self._settings.retention_ms == 0
@@ -374,7 +398,7 @@ class Store:
 
     def _add_sender(self, name: str, at_ms: int, report_interval_ms: int) -> Sender | None:
         sender = None
-        if not self._admission.is_shut:
+        if not self._admission.allowance.is_spent:
             sender = self._senders.add(name, report_interval_ms)
         if sender is None:
             self._admission.refuse_sender(name, at_ms)

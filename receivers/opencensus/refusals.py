@@ -37,6 +37,8 @@ class Refusal(StrEnum):
     """A distribution or summary with a negative count."""
     CONSUMER_ERROR = "consumer_error"
     """A message that the consumer did not take; the stream goes on (opencensus.md A17)."""
+    NO_MEMORY = "no_memory"
+    """A message that was too large for the memory that was free; the stream goes on."""
 
     SHIFTED_LABELS = "shifted_labels"
     """A time series with fewer values than keys that no rule repairs, each time its labels are read (4.2)."""

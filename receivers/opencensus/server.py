@@ -16,7 +16,7 @@ import structlog
 
 from receivers.addresses import peer_address
 from receivers.consumer import NOT_COUNTED, Batch, Clock, Consumer, Count, Passed, Presence, Sender
-from receivers.errors import ConsumeError, DecodeError
+from receivers.errors import ConsumeError, DecodeError, RetryableError
 from receivers.grpc_services import GrpcServices, Serving
 from receivers.listening import SERVER_OPTIONS, listen
 from receivers.opencensus.decode import Decoder
@@ -24,6 +24,7 @@ from receivers.opencensus.parts import parts_of
 from receivers.opencensus.refusals import Refusal
 from receivers.opencensus.schema import official_files
 from receivers.opencensus.stream import FirstMessageError, StreamState
+from receivers.room import OPENCENSUS_TIMES, Room, unlimited
 
 log = structlog.get_logger(__name__)
 
@@ -82,6 +83,7 @@ class OpenCensusServer:
         serving: Serving | None = None,
         passed: Passed = NOT_COUNTED,
         scraping: Scraping | None = None,
+        room: Room | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._consumer = consumer
@@ -103,6 +105,7 @@ class OpenCensusServer:
         self._decoder = Decoder(count)
         self._server: Any = None  # grpc ships no types
         self._serving = serving or Serving()
+        self._room = room or Room(unlimited)
         self._scraping = scraping
         if scraping is not None:
             scraping.hand_on = self._hand_on
@@ -239,9 +242,14 @@ class OpenCensusServer:
         """
         at_ms = self._clock()
         try:
+            if len(raw) > _LARGE_BYTES:
+                self._room.check(len(raw), OPENCENSUS_TIMES)
             batch = state.receive(raw, at_ms)
         except DecodeError:
             self._count(Refusal.UNDECODABLE_MESSAGE, 1)
+            return
+        except RetryableError:
+            self._count(Refusal.NO_MEMORY, 1)
             return
         if state.sender is not None:
             be_present(state.sender, at_ms)

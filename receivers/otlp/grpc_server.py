@@ -15,6 +15,7 @@ from typing import Any
 import grpc
 
 from receivers.addresses import peer_address
+from receivers.errors import RetryableError
 from receivers.grpc_services import GrpcServices, Serving
 from receivers.guard import Guard
 from receivers.listening import SERVER_OPTIONS, listen
@@ -126,9 +127,14 @@ class OtlpGrpcServer:
     async def _export(self, _messages: Any, context: Context) -> bytes:
         peer = peer_address(context.peer())
         await self._check(context, peer)
-        raw = await self._message(context, peer)
+        try:
+            async with self._receiver.room.reading(self._settings.max_recv_msg_size_bytes):
+                raw = await self._message(context, peer)
+        except RetryableError as error:
+            await _abort(context, self._receiver.refuse_for_now(error))
         metadata = _metadata(context) if self._settings.include_metadata else None
         answer = self._receiver.receive(raw, peer=peer, metadata=metadata)
+        del raw  # or an answer that ends the call by an exception would hold it until garbage is collected
         if isinstance(answer, Taken):
             return encode_answer(answer)
         await _abort(context, answer)
@@ -176,6 +182,8 @@ class OtlpGrpcServer:
 def _options(settings: GrpcSettings) -> list[tuple[str, int]]:
     options = [
         *SERVER_OPTIONS,
+        # Else a message that nobody reads yet is taken off the wire by as much as the line is fast.
+        ("grpc.http2.bdp_probe", 0),
         ("grpc.max_receive_message_length", settings.max_recv_msg_size_bytes),
         # Notices peers that vanish without FIN; the ping timeout as in the OpenCensus server.
         ("grpc.keepalive_time_ms", settings.keepalive_time_ms),

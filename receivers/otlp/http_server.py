@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from receivers.addresses import plain_address
-from receivers.errors import DecodeError
+from receivers.errors import DecodeError, RetryableError
 from receivers.guard import Guard
 from receivers.listening import listening_socket
 from receivers.otlp.answers import encode_answer, encode_answer_json
@@ -160,8 +160,14 @@ class OtlpHttpServer:
 
     async def _export(self, request: web.BaseRequest, is_json: bool) -> web.Response:
         peer = _peer(request)
+        most_bytes = self._settings.max_body_bytes
         try:
-            body = await self._body(request)
+            async with self._receiver.room.reading(request.content_length or most_bytes):
+                body = await self._body(request)
+        except RetryableError as error:
+            response = _response(self._receiver.refuse_for_now(error), is_json)
+            response.force_close()  # the body is left unread
+            return response
         except TooLargeError as error:
             self._receiver.refuse_too_large(peer)
             return _response(Failure(Code.INVALID_ARGUMENT, str(error)), is_json, status=413)

@@ -16,6 +16,7 @@ from receivers.otlp.once import OncePerPeer
 from receivers.otlp.request import ExportRequest
 from receivers.otlp.request_refusals import RequestRefusal
 from receivers.otlp.status import SHUTTING_DOWN, Code, Failure, failure_of
+from receivers.room import Room, unlimited
 
 log = structlog.get_logger(__name__)
 
@@ -54,11 +55,17 @@ class OtlpReceiver:
     """Takes requests for one server; runs on the event loop and does not wait."""
 
     def __init__(
-        self, consumer: Consumer, presence: Presence, clock: Clock, tallies: Tallies
+        self,
+        consumer: Consumer,
+        presence: Presence,
+        clock: Clock,
+        tallies: Tallies,
+        room: Room | None = None,
     ) -> None:
         self._consumer = consumer
         self._presence = presence
         self.clock = clock
+        self.room = room or Room(unlimited)
         self._tallies = tallies
         self._decoder = Decoder(tallies.points)
         self._too_large = OncePerPeer(_TOO_LARGE_EVERY_MS)
@@ -96,11 +103,14 @@ class OtlpReceiver:
             return SHUTTING_DOWN
         at_ms = self.clock()
         try:
+            self.room.check(len(raw))
             body = transcode_json(raw) if is_json else raw
             request = self._decoder.decode(body, peer=peer, at_ms=at_ms)
         except DecodeError as error:
             self.refuse(RequestRefusal.MALFORMED)
             return Failure(Code.INVALID_ARGUMENT, str(error))
+        except RetryableError as error:
+            return self.refuse_for_now(error)
         context = RequestContext(peer, metadata) if metadata else RequestContext(peer)
         failure = self._hand_on(request, context, at_ms)
         rejections = request.rejections
@@ -113,6 +123,11 @@ class OtlpReceiver:
     def refuse(self, reason: RequestRefusal) -> None:
         """Count a request that was not taken."""
         self._tallies.requests(reason, 1)
+
+    def refuse_for_now(self, error: RetryableError) -> Failure:
+        """Count a request that may be taken later, and return what to tell."""
+        self.refuse(RequestRefusal.RETRYABLE)
+        return failure_of(error)
 
     def refuse_too_large(self, peer: str) -> None:
         """Count a request over the limit, once a peer and minute."""

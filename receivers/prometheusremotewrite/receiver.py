@@ -11,6 +11,7 @@ from receivers.errors import ConsumeError, DecodeError, RetryableError
 from receivers.model import Resource, ResourceMetrics, Scope, ScopeMetrics
 from receivers.prometheusremotewrite.decode import Decoder, FamilyMetadata
 from receivers.prometheusremotewrite.refusals import TOLD_TO_THE_WRITER, Refusal
+from receivers.room import REMOTE_WRITE_TIMES, Room, unlimited
 
 PROTOCOL = "prometheusremotewrite"
 MAX_REQUEST_BYTES = 32 * 1024 * 1024
@@ -41,6 +42,7 @@ class RemoteWriteReceiver:
         *,
         max_request_bytes: int = MAX_REQUEST_BYTES,
         passed: Passed = NOT_COUNTED,
+        room: Room | None = None,
     ) -> None:
         self._consumer = consumer
         self._presence = presence
@@ -48,6 +50,7 @@ class RemoteWriteReceiver:
         self._count = count
         self._max_request_bytes = max_request_bytes
         self._passed = passed
+        self._room = room or Room(unlimited)
         self._decoder = Decoder()
         # One object for all batches: what follows keys its caches by it.
         self._resource = Resource()
@@ -91,9 +94,10 @@ class RemoteWriteReceiver:
 
         Raises:
             DecodeError: It is none.
-            ConsumeError: A part was not taken.
+            ConsumeError: A part was not taken, or there is no memory for it.
         """
         raw = uncompress(body, self._max_request_bytes)
+        self._room.check(len(raw), REMOTE_WRITE_TIMES)
         refused: Counter[Refusal] = Counter()
         reported = False
         for part in self._decoder.decode(raw, at_ms):

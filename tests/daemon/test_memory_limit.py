@@ -11,6 +11,7 @@ from daemon.memory_limit import (
     machine_memory_bytes,
     memory_limit_bytes,
     resident_bytes,
+    used_bytes,
 )
 
 GIB = 1024**3
@@ -87,6 +88,15 @@ def machine(root: Path, files: dict[str, str]) -> Path:
         pytest.param(
             {"proc/self/cgroup": "0::/../../x\n", f"{V2}/x/memory.max": "5"}, 5, id="dots"
         ),
+        pytest.param(
+            {
+                "proc/self/cgroup": "0::/\n",
+                f"{V2}/memory.max": f"{GIB}\n",
+                f"{V2}/memory.high": f"{GIB // 2}\n",
+            },
+            GIB // 2,
+            id="v2, slowed down before",
+        ),
         pytest.param({"proc/self/cgroup": "what is this"}, None, id="nonsense"),
         pytest.param(
             {"proc/self/cgroup": "0::/\n", f"{V2}/memory.max": "-1"}, None, id="no number"
@@ -117,6 +127,66 @@ def test_memory_limit(tmp_path: Path, limit: str, meminfo: str, expected: int | 
         "proc/meminfo": meminfo,
     }
     assert memory_limit_bytes(machine(tmp_path, files)) == expected
+
+
+GROUP_V2 = {"proc/self/cgroup": "0::/a\n", f"{V2}/a/memory.current": "500\n"}
+GROUP_V1 = {"proc/self/cgroup": "5:memory:/a\n", f"{V1}/a/memory.usage_in_bytes": "700\n"}
+OWN = {"proc/self/statm": "50 3 7 1 0 9 0\n"}
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        pytest.param(
+            {
+                **GROUP_V2,
+                f"{V2}/a/memory.max": "1000",
+                f"{V2}/a/memory.stat": "anon 300\ninactive_file 120\nactive_file 30\n",
+            },
+            380,
+            id="v2",
+        ),
+        pytest.param({**GROUP_V2, f"{V2}/a/memory.max": "1000"}, 500, id="v2, no details"),
+        pytest.param(
+            {**GROUP_V2, f"{V2}/memory.max": "1000", f"{V2}/memory.current": "900"},
+            900,
+            id="v2, the limit is that of a group above",
+        ),
+        pytest.param(
+            {
+                **GROUP_V1,
+                f"{V1}/a/memory.limit_in_bytes": "1000",
+                f"{V1}/a/memory.stat": "inactive_file 1\ntotal_inactive_file 100\n",
+            },
+            600,
+            id="v1",
+        ),
+        pytest.param({**GROUP_V2, f"{V2}/a/memory.max": "max"}, 3 * 4096, id="no limit"),
+        pytest.param(
+            {**GROUP_V2, f"{V2}/a/memory.max": "2048000", "proc/meminfo": "MemTotal: 1 kB\n"},
+            3 * 4096,
+            id="a limit above the machine's memory",
+        ),
+        pytest.param(
+            {"proc/self/cgroup": "0::/\n", f"{V2}/memory.max": "1000"}, 3 * 4096, id="no usage"
+        ),
+        pytest.param(
+            {
+                **GROUP_V2,
+                f"{V2}/a/memory.max": "1000",
+                f"{V2}/a/memory.stat": "inactive_file much\ninactive_file\n",
+            },
+            500,
+            id="nonsense",
+        ),
+    ],
+)
+def test_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], expected: int
+) -> None:
+    """What counts against the limit is the group's working set, or the process's own memory where no group limits it."""
+    monkeypatch.setattr("os.sysconf", lambda _name: 4096)
+    assert used_bytes(machine(tmp_path, OWN | files)) == expected
 
 
 def test_resident(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
