@@ -53,3 +53,5 @@ class Matcher:
     op: MatchOp
     value: str
     accepts: Callable[[str], bool] = field(compare=False, repr=False)
+    effort: int = field(default=1, compare=False, repr=False)
+    """As how many ordinary regular expressions it takes at most to judge a value."""

@@ -11,6 +11,15 @@ import re2
 from query.errors import RegexError
 from query.labels import Matcher, MatchOp
 
+MAX_INSTRUCTIONS: Final = 16_384
+"""Of a compiled expression: the worst takes half a millisecond for a value. A thousand pods by prefix are 10,000."""
+MAX_CAPTURES: Final = 2**20
+"""Instructions times groups of an expression whose groups are wanted: 3,000 groups took 180 ms for a value."""
+_ORDINARY: Final = 128
+"""Instructions of an expression that is not remarkable."""
+_TRIED_BYTES: Final = 2**20
+"""Memory in which RE2 finds out in a few milliseconds that an expression is too large; its own 8 MiB take 700 ms."""
+_TOO_LARGE: Final = "regular expression is too large: {} once compiled, the limit is {}"
 _LONGEST_REASON: Final = 100
 """RE2 quotes the pattern."""
 _REFERENCE: Final = re.compile(r"\$(?:\$|\{(?P<braced>\w+)\}|(?P<bare>\w+))")
@@ -31,10 +40,10 @@ def build_matcher(name: str, op: MatchOp, value: str) -> Matcher:
         return Matcher(name, op, value, lambda text: text == value)
     if op is MatchOp.NOT_EQUAL:
         return Matcher(name, op, value, lambda text: text != value)
-    accepts = compile_regex(value)
+    accepts, effort = _test(value)
     if op is MatchOp.REGEX:
-        return Matcher(name, op, value, accepts)
-    return Matcher(name, op, value, lambda text: not accepts(text))
+        return Matcher(name, op, value, accepts, effort)
+    return Matcher(name, op, value, lambda text: not accepts(text), effort)
 
 
 def compile_regex(pattern: str) -> Callable[[str], bool]:
@@ -43,7 +52,7 @@ def compile_regex(pattern: str) -> Callable[[str], bool]:
     Raises:
         RegexError: As `build_matcher`.
     """
-    return _without_regex(pattern) or _with_re2(pattern)
+    return _test(pattern)[0]
 
 
 def compile_replacement(pattern: str, template: str) -> Callable[[str], str | None]:
@@ -55,7 +64,7 @@ def compile_replacement(pattern: str, template: str) -> Callable[[str], str | No
     Raises:
         RegexError: As `build_matcher`.
     """
-    compiled = _compile(pattern)
+    compiled = _compile(pattern, captures=True)
     parts = _template_parts(template, compiled.groupindex, compiled.groups)
 
     def replace(text: str) -> str | None:
@@ -107,18 +116,36 @@ def _literals(pattern: str) -> list[str] | None:
     return alternatives
 
 
-def _with_re2(pattern: str) -> Callable[[str], bool]:
-    compiled = _compile(pattern)
-    return lambda text: compiled.fullmatch(text) is not None
+def _test(pattern: str) -> tuple[Callable[[str], bool], int]:
+    """Return the test for a whole text, and its effort as a `Matcher` tells it."""
+    simple = _without_regex(pattern)
+    if simple is not None:
+        return simple, 1
+    compiled = _compile(pattern, captures=False)
+    return lambda text: compiled.fullmatch(text) is not None, 1 + compiled.programsize // _ORDINARY
 
 
-def _compile(pattern: str) -> Any:  # the extension module has no types
+def _compile(pattern: str, *, captures: bool) -> Any:  # the extension module has no types
+    """Return the compiled pattern. Where groups are captured, RE2 gives up what makes it fast."""
     if _has_backslash_c(pattern):
         raise RegexError(r"invalid regular expression: \C, a single byte, is not supported")
     options = re2.Options()
     options.log_errors = False
     options.dot_nl = True
+    options.never_capture = not captures
+    own_bytes, options.max_mem = options.max_mem, _TRIED_BYTES
     try:
+        tried = re2.compile(pattern, options)
+        if tried.programsize > MAX_INSTRUCTIONS:
+            raise RegexError(
+                _TOO_LARGE.format(f"{tried.programsize} instructions", MAX_INSTRUCTIONS)
+            )
+        if tried.programsize * tried.groups > MAX_CAPTURES:
+            most = MAX_CAPTURES // tried.programsize
+            raise RegexError(_TOO_LARGE.format(f"{tried.groups} groups", most))
+        if tried.programsize <= _ORDINARY:
+            return tried
+        options.max_mem = own_bytes
         return re2.compile(pattern, options)
     except (re2.error, UnicodeEncodeError) as error:
         raise RegexError(f"invalid regular expression: {_reason(error)}") from error

@@ -187,6 +187,7 @@ class Asking:
             if prepared is not None:
                 return prepared
             await pauses.pause()
+            turn.check()
 
     def _hear(self, prepared: PreparedQuery) -> None:
         for name in {selector.name for selector in selectors(prepared.expr)}:

@@ -92,6 +92,11 @@ class Turn:
         await _until(self._lock.acquire(), self._deadline_s)
         self.taken = True
 
+    def check(self) -> None:
+        """Raise ApiError when the query's time is over: reading may take long too."""
+        if time.monotonic() > self._deadline_s:
+            raise ApiError("timeout", "query timed out while its series were looked for")
+
     def end(self) -> None:
         """Give back what was taken."""
         if self.taken:

@@ -226,8 +226,7 @@ class Rings:
             if len(block) == len(rows):
                 times_ms, values = self._copies(slots, found, depth)
                 return Samples(times_ms.T, values.T, counts)
-            if depth > table.room:
-                yield from table.deepened(depth, at)
+            if depth > table.room and (yield from table.deepened(depth, at)):
                 continue  # the rows may have changed
             if depth:
                 times_ms, values = self._copies(slots, found, depth)

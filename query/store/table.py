@@ -11,7 +11,8 @@ from query.slices import Sliced
 
 ScalarT = TypeVar("ScalarT", bound=np.generic)
 
-_HUGE_PAGE_ELEMENTS = 2 * 1024 * 1024 // 8
+_HUGE_PAGE = 2**21 // 8
+"""Elements of one huge page, which numpy asks for from 4 MiB on; to clear one takes up to 2.5 ms on a virtual machine."""
 
 
 class Table:
@@ -26,24 +27,30 @@ class Table:
         """Lines there are."""
         return len(self.values)
 
-    def deepened(self, depth: int, used: int) -> Sliced[None]:
-        """Make room for `depth` lines and a few more; the first `used` columns are copied, line by line.
+    def deepened(self, depth: int, used: int) -> Sliced[bool]:
+        """Make room for `depth` lines and a few more, which cost nothing until they are written to.
 
-        The machine gives large arrays memory in pieces of 2 MB, each when it is first written to, which takes some
-        milliseconds: that is done here bit by bit, and not in the one step that writes the first column of every line.
+        The first `used` columns are copied, line by line. The lines that are wanted get their memory page by page: a
+        block of columns touches most pages of a large table, and to clear them all took 27 ms in one step.
+
+        Returns:
+            Whether it has paused.
         """
         shape = (depth + depth // 4 + 2, self.values.shape[1])
         times_ms, values = np.empty(shape, dtype=np.int64), np.empty(shape, dtype=np.float64)
-        for array in (times_ms, values):
-            flat = array.reshape(-1)
-            for at in range(0, flat.size, _HUGE_PAGE_ELEMENTS):
-                flat[at] = 0
+        paused = False
+        for column in (times_ms[:depth].reshape(-1), values[:depth].reshape(-1)):
+            for first in range(_HUGE_PAGE, len(column), _HUGE_PAGE):
+                column[first] = 0
+                paused = True
                 yield 0
         for line in range(self.room if used else 0):
             times_ms[line, :used] = self.times_ms[line, :used]
             values[line, :used] = self.values[line, :used]
+            paused = True
             yield 0
         self.times_ms, self.values = times_ms, values
+        return paused
 
 
 def resized(array: npt.NDArray[ScalarT], length: int) -> npt.NDArray[ScalarT]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from query.errors import RegexError
-from query.labels import MatchOp
+from query.labels import Matcher, MatchOp
 from query.regex import build_matcher, compile_regex, compile_replacement, escape_regex
 
 
@@ -49,6 +50,11 @@ def test_matcher(op: str, value: str, accepted: list[str], refused: list[str]) -
         ("a\ud800", "invalid regular expression: not a Unicode text"),
         ("a\\", "invalid regular expression: trailing \\"),
         (r"(a)\1", r"invalid regular expression: invalid escape sequence: \1"),
+        (".?" * 20_000, "invalid regular expression: pattern too large - compile failed"),
+        (
+            "(a?b?)*" * 3_000 + "x",
+            "regular expression is too large: 24005 instructions once compiled, the limit is 16384",
+        ),
     ],
 )
 def test_bad_regex(pattern: str, message: str) -> None:
@@ -78,6 +84,42 @@ def test_shortcuts_equal_re2(pattern: str, texts: list[str]) -> None:
             compile_regex(pattern)
     else:
         assert list(map(compile_regex(pattern), texts)) == expected
+
+
+def test_too_many_groups() -> None:
+    """A replacement captures groups, which is slow with many of them; a matcher with as many does not."""
+    pattern = "(a*)" * 2_000
+    with pytest.raises(RegexError, match="too large: 2000 groups once compiled, the limit is"):
+        compile_replacement(pattern, "$1")
+    assert compile_regex(pattern)("aa")
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "(a*)*" * 3_000 + "b",
+        "(.?){1000}" * 2,
+        "|".join(f"nodeapp-{number}-.*" for number in range(1_000)),
+    ],
+)
+def test_exploding_regex(pattern: str) -> None:
+    """What is long once compiled takes some dozen times as long as an ordinary expression, and says so."""
+    matcher, ordinary = (
+        build_matcher("l", MatchOp.REGEX, one) for one in (pattern, ".*-(foo|bar)[0-9]+.*")
+    )
+    assert ordinary.effort == 1
+    assert _cpu_s(matcher) < 100 * max(matcher.effort, 10) * _cpu_s(ordinary)
+
+
+def _cpu_s(matcher: Matcher) -> float:
+    """Return the least processor time of some judgements, which the expression is made ready by."""
+    took_s = []
+    for _ in range(5):
+        began_s = time.thread_time()
+        for number in range(20):
+            matcher.accepts(f"nodeapp-6d4cf5b9-{number:05x}")
+        took_s.append(time.thread_time() - began_s)
+    return min(took_s)
 
 
 @given(st.text(max_size=30))

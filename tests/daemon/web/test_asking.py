@@ -48,6 +48,15 @@ def first_value(reply: Reply) -> object:
     return json.loads(b"".join(reply.data))["result"][0]["value"][1]
 
 
+SETTINGS = AskingSettings(
+    lookback_ms=300_000,
+    timeout_s=10.0,
+    max_samples=100_000,
+    max_concurrency=2,
+    max_inline_samples=160,
+)
+
+
 @pytest.fixture
 def bench() -> Iterator[Bench]:
     """Ten samples a series: an instant query weighs 153 samples, a range 180 and goes to the worker."""
@@ -55,16 +64,9 @@ def bench() -> Iterator[Bench]:
         (("__name__", "x"), ("n", str(n))): [(at_ms, 1.0) for at_ms in range(5000, 55_000, 5000)]
         for n in range(3)
     }
-    settings = AskingSettings(
-        lookback_ms=300_000,
-        timeout_s=10.0,
-        max_samples=100_000,
-        max_concurrency=2,
-        max_inline_samples=160,
-    )
     asked: list[str] = []
     with ThreadPoolExecutor(max_workers=1) as worker:
-        asking = Asking(store_with(series), settings, worker, lambda: AT_MS, asked=asked.append)
+        asking = Asking(store_with(series), SETTINGS, worker, lambda: AT_MS, asked=asked.append)
         bench = Bench(asking, worker, asked)
         yield bench
         bench.idle.set()
@@ -102,6 +104,20 @@ async def test_queue_timeout(bench: Bench) -> None:
     bench.idle.set()
     assert await first == "10"
     assert await bench.ask(LARGE) == "10"
+
+
+async def test_timeout_of_a_search(bench: Bench) -> None:
+    """A search through very many label values ends with the query's time, on the loop too."""
+    series: dict[Labels, list[tuple[int, float]]] = {
+        (("__name__", "x"), ("n", str(n))): [(5000, 1.0)] for n in range(1_000)
+    }
+    asking = Asking(
+        store_with(series), SETTINGS, bench.worker, lambda: AT_MS, asked=bench.asked.append
+    )
+    query = 'count(x{n=~".*[0-9]"})'
+    with pytest.raises(ApiError, match="query timed out while its series were looked for"):
+        await asking.instant(query, AT_MS, Wish(timeout_s=0))
+    assert (await asking.instant(query, AT_MS, Wish())).data
 
 
 async def test_errors_leave_room(bench: Bench) -> None:

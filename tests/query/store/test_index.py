@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -134,3 +136,15 @@ def test_the_index_is_a_scan(
         for row, one in enumerate(rows)
         if row not in gone and all(m.accepts(dict(one).get(m.name, "")) for m in matchers)
     ]
+
+
+@pytest.mark.parametrize(("effort", "pauses"), [(1, 0), (64, 24), (10_000, 49)])
+def test_effort(effort: int, pauses: int) -> None:
+    """The harder a matcher judges a value, the more often a search pauses."""
+    index = Index()
+    for row in range(50):
+        index.add(row, labels("a", k=str(row)))
+    matcher = replace(matches("k", ".*[0-9]"), effort=effort)
+    work = index.matching((matcher,))
+    assert len([*work]) == pauses
+    assert len(index.match((matcher,))) == 50

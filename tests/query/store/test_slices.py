@@ -11,7 +11,7 @@ import pytest
 from query.labels import Labels
 from query.queryable import Selection
 from query.slices import Sliced, whole
-from query.store import index, reading, ring
+from query.store import index, reading, ring, table
 from tests.query.store.support import STALE, T0, Driver, differs, equal, labels, matches, samples
 
 QUESTIONS = {
@@ -32,6 +32,7 @@ def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
         (ring, "_NEWEST_AT_ONCE", 3),
         (index, "_VALUES_AT_ONCE", 2),
         (reading, "_LABELS_AT_ONCE", 4),
+        (table, "_HUGE_PAGE", 5),
     ):
         monkeypatch.setattr(module, name, size)
 
