@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from daemon.arguments import (
+    add_config_argument,
+    add_demo_arguments,
+    add_doctor_arguments,
+    add_explain_arguments,
+    add_policy_arguments,
+    add_query_arguments,
+)
 from daemon.config.errors import InvalidConfigurationError
 from daemon.explain.help import ABOUT, EPILOG
-from daemon.web.access import add_access_arguments
 
 if TYPE_CHECKING:
     from daemon.config.load import LoadedConfig
@@ -22,7 +28,6 @@ if TYPE_CHECKING:
 
 OK, FAILED, BAD_CONFIGURATION = 0, 1, 2
 _TIMES = ("--at", "--range")
-DEFAULT_URL = "http://localhost:9090"
 
 _ABOUT = """\
 tallyd receives the metrics that Dapr sidecars and others push and answers KEDA's scaling
@@ -115,16 +120,6 @@ def _joined(argv: Sequence[str]) -> list[str]:
     return joined
 
 
-def add_config_argument(parser: argparse.ArgumentParser) -> None:
-    """Give a command its `--config FILE`."""
-    parser.add_argument(
-        "--config",
-        metavar="FILE",
-        type=Path,
-        help="YAML in the collector's schema, or Helm values around it (default: built in)",
-    )
-
-
 def load(args: argparse.Namespace) -> LoadedConfig:
     """Return the configuration that the arguments name.
 
@@ -149,30 +144,26 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_command(commands, "run", "start the daemon", _RUN, _run)
     _add_command(commands, "validate", "check a configuration", _VALIDATE, _validate)
-    _add_explain_arguments(
+    add_explain_arguments(
         _add_command(
             commands, "explain", "show how an answer comes about", ABOUT, _explain, epilog=EPILOG
         )
     )
-    _add_demo_arguments(
+    add_demo_arguments(
         _add_command(commands, "demo", "play recorded sidecars and watch", _DEMO, _demo)
     )
     query = _add_command(
         commands, "query", "ask a running tallyd", _QUERY, _query, configured=False
     )
-    _add_query_arguments(query)
+    add_query_arguments(query)
     doctor = _add_command(
         commands, "doctor", "ask a running tallyd what is wrong", _DOCTOR, _doctor, configured=False
     )
-    doctor.add_argument(
-        "--url", metavar="URL", default=DEFAULT_URL, help=f"whom to ask (default: {DEFAULT_URL})"
-    )
-    doctor.add_argument("--json", action="store_true", help="a list of {severity, what, do}")
-    add_access_arguments(doctor)
+    add_doctor_arguments(doctor)
     policy = _add_command(
         commands, "policy", "print an admission policy", _POLICY, _policy, configured=False
     )
-    _add_policy_arguments(policy)
+    add_policy_arguments(policy)
     return parser
 
 
@@ -197,100 +188,6 @@ def _add_command(
         add_config_argument(parser)
     parser.set_defaults(command=command)
     return parser
-
-
-def _add_explain_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("metric_query", metavar="METRIC_QUERY", nargs="?", help="as in a trigger's metricQuery")
-    add("--session", metavar="NAME", default="three-callers", help="default: three-callers")
-    add("--list-sessions", action="store_true", help="show the recorded sessions and exit")
-    add(
-        "--over-time",
-        metavar="OPERATION",
-        help="operationOverTime (default: rate for METRIC_QUERY)",
-    )
-    add("--window", metavar="DURATION", help="window (default: 60s)")
-    add("--target", metavar="NUMBER", help="targetValue (default: 1)")
-    add("--dialect", metavar="NAME", help="auto, promql or otel (default: auto)")
-    add(
-        "--metadata",
-        metavar="KEY=VALUE",
-        action="append",
-        default=[],
-        help="any other key of a trigger's metadata, such as clampMax=10 or queryRef=NAME; repeatable",
-    )
-    add("--all", action="store_true", help="list metrics without series one by one, too")
-    add("--check", action="store_true", help="exit with 1 if KEDA would get an error")
-    add("--json", action="store_true", help="one JSON object for scripts (keys: below)")
-    running = parser.add_mutually_exclusive_group()
-    running.add_argument(
-        "--url",
-        metavar="URL",
-        help=f"ask the HTTP API of a tallyd that runs, such as {DEFAULT_URL}; it has its own configuration",
-    )
-    running.add_argument(
-        "--ask",
-        metavar="HOST:PORT",
-        type=_endpoint,
-        help="ask the scaler of a tallyd that runs, such as localhost:4318; it has its own configuration",
-    )
-    add_access_arguments(parser)
-
-
-def _add_demo_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_mutually_exclusive_group().add_argument
-    add("--speed", metavar="N", type=_speed, default=20.0, help="times real time (default: 20)")
-    add(
-        "--target",
-        metavar="HOST:PORT",
-        type=_endpoint,
-        help="play to this OpenCensus receiver, in real time, draw nothing",
-    )
-
-
-def _speed(text: str) -> float:
-    try:
-        speed = float(text)
-    except ValueError:
-        speed = 0.0
-    if not 1 <= speed <= 10_000:
-        raise argparse.ArgumentTypeError(f"expected a number from 1 to 10000, got {text!r}")
-    return speed
-
-
-def _endpoint(text: str) -> str:
-    from daemon.config.fields import parse_endpoint  # noqa: PLC0415
-
-    try:
-        return parse_endpoint(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _add_policy_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--service",
-        metavar="NAME",
-        type=_service,
-        default="keda-otel-scaler",
-        help="the Service that triggers point to (default: keda-otel-scaler)",
-    )
-
-
-def _service(text: str) -> str:
-    if not re.fullmatch("[a-z]([a-z0-9-]{0,61}[a-z0-9])?", text):
-        raise argparse.ArgumentTypeError(f"expected the name of a Service, got {text!r}")
-    return text
-
-
-def _add_query_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("expr", metavar="EXPR", help="PromQL")
-    add("--url", metavar="URL", default=DEFAULT_URL, help=f"whom to ask (default: {DEFAULT_URL})")
-    add("--at", metavar="TIME", help="evaluation time (default: now)")
-    add("--range", metavar="FROM,TO,STEP", help="ask for many times; shown as charts")
-    add("--json", action="store_true", help="the answer as the server gave it")
-    add_access_arguments(parser)
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -102,6 +102,8 @@ def _check_binary(text: str, binary: Binary) -> None:
         _fail(text, binary, f"a comparison of two scalars needs 'bool': write {op} bool")
     if matching is None:
         return
+    if ValueType.SCALAR in types and not (matching.labels or matching.many):
+        return  # `on ()` says nothing about a scalar, and Prometheus takes it
     if ValueType.SCALAR in types:
         _fail(text, binary, "'on' and 'ignoring' go between two instant vectors only, got a scalar")
     if op.is_set_operator and matching.many:

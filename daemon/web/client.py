@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import ssl
 import urllib.error
@@ -34,12 +35,8 @@ def fetch(
     Raises:
         AskError: nobody answers there, or the answer is an error.
     """
-    if not url.startswith(("http://", "https://")):
-        raise AskError(
-            f"expected a URL such as http://localhost:9090, got {url!r}", is_bad_question=True
-        )
-    body = urllib.parse.urlencode(parameters).encode()
-    request = urllib.request.Request(f"{url.rstrip('/')}/api/v1/{endpoint}", data=body)  # noqa: S310 checked above
+    request = _request(url, endpoint)
+    request.data = urllib.parse.urlencode(parameters).encode()
     for name, value in access.headers.items():
         request.add_unredirected_header(name, value)  # credentials are for this server alone
     try:
@@ -49,6 +46,9 @@ def fetch(
             return _document(response.read(MAX_ANSWER_BYTES), url)
     except urllib.error.HTTPError as error:
         raise _refusal(error, url) from error
+    except http.client.HTTPException as error:
+        text = "what came back is no HTTP: is it a gRPC port?"
+        raise AskError(f"cannot ask {url}: {text}") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         if isinstance(reason, ssl.SSLCertVerificationError):
@@ -56,6 +56,28 @@ def fetch(
             raise AskError(f"cannot ask {url}: {text}; --ca-file names who vouches") from error
         text = getattr(reason, "strerror", None) or str(reason)
         raise AskError(f"cannot ask {url}: {text.lower()}; is tallyd running there?") from error
+
+
+def _request(url: str, endpoint: str) -> urllib.request.Request:
+    try:
+        parts = urllib.parse.urlsplit(url)
+        if (
+            parts.scheme in {"http", "https"}
+            and parts.hostname
+            and parts.port != 0
+            and _is_plain(url)
+        ):
+            return urllib.request.Request(f"{url.rstrip('/')}/api/v1/{endpoint}")  # noqa: S310 checked
+    except ValueError:
+        pass  # brackets that are not closed, a port that is no number
+    raise AskError(
+        f"expected a URL such as http://localhost:9090, got {url!r}", is_bad_question=True
+    )
+
+
+def _is_plain(url: str) -> bool:
+    """Return whether a URL has only characters that HTTP takes in one."""
+    return url.isascii() and url.isprintable() and " " not in url
 
 
 def _document(body: bytes, url: str) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from query.errors import QueryError
 from query.evaluate.context import Context
 from query.evaluate.delayed_names import group_drops
 from query.evaluate.group_folds import fold_groups
-from query.evaluate.group_ranks import quantile_groups, rank_extremes, warn_of_quantiles
+from query.evaluate.group_ranks import quantile_groups, rank_extremes, warn_of_extreme_quantiles
 from query.evaluate.grouping import Groups, IndexArray, find_groups, group_keys
 from query.evaluate.stepped import StepScalar, StepVector
 from query.evaluate.value_counts import count_values, format_general
@@ -77,7 +77,7 @@ def aggregate_steps(
         return _extremes(context, aggregation.op, groups, vector, param)
     if aggregation.op == "quantile" and param is not None:
         span = (aggregation.param or aggregation).span
-        warn_of_quantiles(context.annotations, param.values, span)
+        warn_of_extreme_quantiles(context.annotations, param.values, span)
         values, present = quantile_groups(context.budget, groups, vector, param.values)
     else:
         values, present = fold_groups(aggregation.op, groups, vector.values, vector.present)

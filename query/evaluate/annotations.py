@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from itertools import islice
+
 from query.text import Span, line_and_column
+
+MOST_TEXTS = 10
+"""Texts of a kind that are told; of the others only their number, as Prometheus does."""
 
 
 class Annotations:
@@ -19,12 +25,12 @@ class Annotations:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What may make the result wrong, in the order of discovery."""
-        return tuple(self._warnings)
+        return _told(self._warnings, "warning")
 
     @property
     def infos(self) -> tuple[str, ...]:
         """What may be meant otherwise, in the order of discovery."""
-        return tuple(self._infos)
+        return _told(self._infos, "info")
 
     def warn(self, message: str, span: Span) -> None:
         """Add a warning about the part of the query at `span`."""
@@ -37,3 +43,10 @@ class Annotations:
     def _position(self, span: Span) -> str:
         line, column = line_and_column(self._text, span.start)
         return f"{line}:{column}"
+
+
+def _told(texts: Collection[str], kind: str) -> tuple[str, ...]:
+    told = tuple(islice(texts, MOST_TEXTS))
+    if len(texts) > MOST_TEXTS:
+        told += (f"{len(texts) - MOST_TEXTS} more {kind} annotations omitted",)
+    return told

@@ -15,6 +15,7 @@ from query.queryable import Float64Array
 from query.syntax import Call, Expr, MatrixSelector, VectorSelector
 
 NO_LABELS: tuple[Labels, ...] = ((),)
+NO_ORDER = "sort is ineffective for range queries since results are always ordered by labels"
 
 
 def single_element(values: Float64Array) -> StepVector:
@@ -79,17 +80,18 @@ def _absent(_: Context, call: Call, arguments: Sequence[Argument]) -> StepVector
     )
 
 
-def _sort(_: Context, __: Call, arguments: Sequence[Argument]) -> StepVector:
-    return _sorted(vector_argument(arguments, 0), 1.0)
+def _sort(context: Context, call: Call, arguments: Sequence[Argument]) -> StepVector:
+    return _sorted(context, call, vector_argument(arguments, 0), 1.0)
 
 
-def _sort_desc(_: Context, __: Call, arguments: Sequence[Argument]) -> StepVector:
-    return _sorted(vector_argument(arguments, 0), -1.0)
+def _sort_desc(context: Context, call: Call, arguments: Sequence[Argument]) -> StepVector:
+    return _sorted(context, call, vector_argument(arguments, 0), -1.0)
 
 
-def _sorted(vector: StepVector, sign: float) -> StepVector:
+def _sorted(context: Context, call: Call, vector: StepVector, sign: float) -> StepVector:
     """Return the elements of a single step by value, NaN last; several steps have no order."""
-    if vector.values.shape[1] != 1:
+    if len(context.times_ms) != 1:
+        context.annotations.warn(NO_ORDER, call.span)
         return vector
     rows = vector.present[:, 0].nonzero()[0]
     rows = rows[(sign * vector.values[rows, 0]).argsort(kind="stable")]

@@ -199,7 +199,7 @@ class Evaluator:
         samples = self.range_vector(ranged, context)
         context.budget.take_samples(len(context.times_ms) * samples.series.number)
         if call.name == "absent_over_time":
-            return absent_over_time(context, samples, absent_labels(ranged))
+            return absent_over_time(context, call, samples, absent_labels(ranged))
         parameters = [
             _scalar(self.evaluate(arg, context)) for arg in call.args if arg is not ranged
         ]

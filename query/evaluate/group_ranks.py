@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from query.evaluate.annotations import Annotations
@@ -115,13 +113,17 @@ def _quantile(column: Float64Array, counts: IndexArray, quantile: float) -> Floa
     return interpolated
 
 
-def warn_of_quantiles(annotations: Annotations, quantiles: Float64Array, span: Span) -> None:
+def warn_of_extreme_quantiles(
+    annotations: Annotations, quantiles: Float64Array, span: Span
+) -> None:
     """Warn of quantiles that are none: NaN, and the largest and smallest outside of [0, 1]."""
-    outside = [math.nan] if np.isnan(quantiles).any() else []
-    if (quantiles > 1).any():
-        outside.append(float(np.fmax.reduce(quantiles)))
-    if (quantiles < 0).any():
-        outside.append(float(np.fmin.reduce(quantiles)))
-    for quantile in outside:
+    extremes = np.array([quantiles.max(), np.fmax.reduce(quantiles), np.fmin.reduce(quantiles)])
+    warn_of_quantiles(annotations, extremes, span)
+
+
+def warn_of_quantiles(annotations: Annotations, quantiles: Float64Array, span: Span) -> None:
+    """Warn of each quantile that is none: NaN, or outside of [0, 1]."""
+    wrong = ~((quantiles >= 0.0) & (quantiles <= 1.0))
+    for quantile in np.unique(quantiles[wrong]).tolist():
         text = format_general(quantile)
         annotations.warn(f"quantile value should be between 0 and 1, got {text}", span)

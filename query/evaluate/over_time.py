@@ -64,14 +64,16 @@ def last(windows: Windows) -> Results:
 
 
 def stdvar(windows: Windows) -> Results:
-    """Return the population variance; NaN and infinite values make it NaN."""
+    """Return the population variance; NaN and infinite values make it NaN, numbers too far apart infinite."""
     number = windows.counts.astype(np.float64)
     mean = avg(windows).values
     away = windows.values - mean
     if not windows.is_full:
         away[~windows.inside()] = 0.0
     # In exact arithmetic the second term is 0: it takes out what the mean lost to rounding.
-    squares = exact_sum(away * away) - exact_sum(away) ** 2 / number
+    squares = exact_sum(away * away)
+    finite = np.isfinite(squares)
+    squares[finite] -= exact_sum(away[:, finite]) ** 2 / number[finite]
     return Results(np.maximum(squares / number, 0.0), windows.counts >= 1)
 
 

@@ -12,11 +12,11 @@ from query.errors import QueryError
 from query.evaluate import over_time, rates, reaching, trends
 from query.evaluate.context import Context
 from query.evaluate.distinct import distinct
+from query.evaluate.group_ranks import warn_of_quantiles
 from query.evaluate.rates import Results
 from query.evaluate.samples import Range
 from query.evaluate.stepped import StepScalar, StepVector
 from query.labels import METRIC_NAME, Labels
-from query.queryable import Float64Array
 from query.syntax import Call, MatrixSelector, Reach
 from query.text import Span
 
@@ -91,9 +91,10 @@ def call_range_function(
         QueryError: The function does not go with `anchored` or `smoothed`, or the budget is used up.
     """
     function = RANGE_FUNCTIONS[call.name]
-    if function.wants_share:
-        warn_of_quantiles(context, parameters[0].values, call.args[0].span)
     vector = map_windows(context, samples, _kernel(call, function), parameters)
+    if function.wants_share:
+        asked = parameters[0].values[vector.present.any(axis=0)]
+        warn_of_quantiles(context.annotations, asked, call.args[0].span)
     if function.wants_counter:
         _inform_of_gauges(context, vector, call.args[-1].span)
     if not function.keeps_name:
@@ -128,19 +129,34 @@ def _kernel(call: Call, function: RangeFunction) -> Kernel:
     Raises:
         QueryError: It does not go with `anchored` or `smoothed`.
     """
+    reach = _reach(call)
+    return REACHING[reach][call.name] if reach else function.kernel
+
+
+def _reach(call: Call) -> Reach | None:
+    """Return how far the range of a call reaches beyond its edges.
+
+    Raises:
+        QueryError: The function does not go with it.
+    """
     for argument in call.args:
         if isinstance(argument, MatrixSelector) and (reach := argument.selector.reach):
-            kernels = REACHING[reach]
-            if call.name not in kernels:
+            if call.name not in REACHING[reach]:
+                able = ", ".join(REACHING[reach])
                 raise QueryError(
-                    f"{reach} modifier can only be used with: {', '.join(kernels)} - not with {call.name}"
+                    f"{reach} modifier can only be used with: {able} - not with {call.name}"
                 )
-            return kernels[call.name]
-    return function.kernel
+            return reach
+    return None
 
 
-def absent_over_time(context: Context, samples: Range, labels: Labels) -> StepVector:
-    """Return 1 with `labels` at the steps whose windows hold no sample of any series."""
+def absent_over_time(context: Context, call: Call, samples: Range, labels: Labels) -> StepVector:
+    """Return 1 with `labels` at the steps whose windows hold no sample of any series.
+
+    Raises:
+        QueryError: The range is `anchored` or `smoothed`.
+    """
+    _reach(call)
     first, until = samples.bounds()
     absent = np.count_nonzero(until > first, axis=1) == 0
     vector = StepVector(
@@ -159,24 +175,6 @@ def spread(context: Context, vector: StepVector) -> StepVector:
         values=np.broadcast_to(vector.values, shape),
         present=np.broadcast_to(vector.present, shape),
     )
-
-
-def warn_of_quantiles(context: Context, shares: Float64Array, span: Span) -> None:
-    """Add a warning for each of `shares` that is not in 0 to 1."""
-    wrong = ~((shares >= 0.0) & (shares <= 1.0))
-    for share in np.unique(shares[wrong])[:3].tolist():
-        context.annotations.warn(
-            f"quantile value should be between 0 and 1, got {_go_number(share)}", span
-        )
-
-
-def _go_number(value: float) -> str:
-    """Return a number as Go's `%g` prints it."""
-    if np.isnan(value):
-        return "NaN"
-    if np.isinf(value):
-        return "+Inf" if value > 0 else "-Inf"
-    return repr(value).removesuffix(".0")
 
 
 def _inform_of_gauges(context: Context, vector: StepVector, span: Span) -> None:

@@ -90,7 +90,9 @@ def test_missing_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     ]
 
 
-@pytest.mark.parametrize("argv", [[], ["fly"], ["run", "--port", "1"]])
+@pytest.mark.parametrize(
+    "argv", [[], ["fly"], ["run", "--port", "1"], ["explain", "--metadata", "clampMax", "x"]]
+)
 def test_wrong_arguments(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """Wrong arguments exit with 2 and show the usage."""
     with pytest.raises(SystemExit) as caught:

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import socket
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -178,11 +179,36 @@ def test_nobody_there(capsys: pytest.CaptureFixture[str]) -> None:
     )
 
 
+def test_no_http(capsys: pytest.CaptureFixture[str]) -> None:
+    """A port where something else is spoken, such as KEDA's, is named as such, exit code 1."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+        def settings_frame() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"\0\0\0\4\0\0\0\0\0")
+
+        peer = threading.Thread(target=settings_frame)
+        peer.start()
+        url = f"http://127.0.0.1:{port}"
+        assert main(["query", "--url", url, "up"]) == 1
+        peer.join()
+    assert capsys.readouterr().err == (
+        f"tallyd query: cannot ask {url}: what came back is no HTTP: is it a gRPC port?\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("url", "text"),
     [
         ("localhost:9090", "expected a URL such as http://localhost:9090, got 'localhost:9090'"),
         ("file:///etc/passwd", "expected a URL such as http://localhost:9090"),
+        ("http://[::1", "expected a URL such as http://localhost:9090"),
+        ("http://localhost:abc", "expected a URL such as http://localhost:9090"),
+        ("http://local host:9090", "expected a URL such as http://localhost:9090"),
+        ("http://", "expected a URL such as http://localhost:9090"),
     ],
 )
 def test_wrong_url(url: str, text: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -113,6 +113,17 @@ eval instant at 1h time()
 """
 
 
+def test_start_timestamps() -> None:
+    """The line of start timestamps above a series is no series; what then differs is not judged."""
+    text = 'load 1m\n  x{a="1"}@st _ -1mx2\n  x{a="1"} _ 0+1x2\n  y@st -1s\n  y 7\n\n'
+    (load,) = parse_script(text)
+    assert isinstance(load, Load)
+    assert [dict(labels)["__name__"] for labels in load.series] == ["x", "y"]
+    evals = "eval instant at 0 y\n  y 7\n\neval instant at 0 y\n  y 8"
+    outcomes = run_commands(parse_script(text + evals), SlowSubject())
+    assert [outcome.status for outcome in outcomes] == [Status.PASSED, Status.SKIPPED]
+
+
 def test_a_script() -> None:
     """Every command with what belongs to it."""
     commands = parse_script(SCRIPT)
@@ -184,6 +195,8 @@ DATA = 'load 10s\n  x{a="1"} 1 2\n  x{a="2"} 3 NaN\n\n'
         'eval range from 0 to 10s step 10s x{a="1"}',
         "eval instant at 5s x\n  expect fail",
         "eval instant at 5s rate(x)",
+        "eval instant at 5s x + on() x\n  expect fail msg: something else",
+        "eval instant at 5s x + on() x\n  expect fail regex: ^something else",
         "eval instant at 5s 2\n  3",
         "eval instant at 5s vector(2)\n  2",
         'eval instant at 5s "a"\n  expect string "b"',

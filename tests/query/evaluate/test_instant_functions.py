@@ -162,6 +162,14 @@ def test_order() -> None:
     assert [order("sort(n)"), order("sort_desc(n)")] == ["7215463", "6451273"]
 
 
+def test_several_steps_have_no_order() -> None:
+    """Over a range the result is sorted by labels; whoever sorts is told so."""
+    (warning,) = ask("a 1 _ 3\nb 1 2 3", "-sort_desc(a)").warnings
+    assert warning == (
+        "PromQL warning: sort is ineffective for range queries since results are always ordered by labels (1:2)"
+    )
+
+
 @pytest.mark.parametrize(
     ("query", "error", "message"),
     [

@@ -46,6 +46,7 @@ def window(*values: float) -> list[Sample]:
         ("stdvar", (1e9 + 1, 1e9 + 2, 1e9 + 3), 2 / 3),
         ("stdvar", (7,), 0.0),
         ("stdvar", (INF,), NAN),
+        ("stdvar", (1e300, -1, 2), INF),
         ("stdvar", (1, NAN), NAN),
     ],
 )

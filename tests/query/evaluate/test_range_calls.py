@@ -63,9 +63,21 @@ def test_warning_about_shares(share: str, warnings: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    "text", ["quantile_over_time(2, nope[30s])", "quantile_over_time(2, x[30s] @ 200)"]
+)
+def test_no_warning_without_samples(text: str) -> None:
+    """Where no window holds a sample, no quantile was asked for."""
+    assert ask(ROWS, text, 25).warnings == ()
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("resets(x[3m] smoothed)", "smoothed modifier can only be used with: delta, increase, rate - not with resets"),
+        (
+            "absent_over_time(nope[3m] smoothed)",
+            "smoothed modifier can only be used with: delta, increase, rate - not with absent_over_time",
+        ),
         (
             "predict_linear(x[3m] anchored, 4)",
             "anchored modifier can only be used with: changes, delta, increase, rate, resets - not with predict_linear",

@@ -135,6 +135,16 @@ def _annotations(expected: Expected, answer: Answer) -> list[str]:
     return found
 
 
+def failure_differences(asked: Eval, error: Exception) -> list[str]:
+    """Return how an error's text is none of those expected; it may say more, and where."""
+    wanted = [(how, text) for what, how, text in asked.expected.texts if what == "fail"]
+    return [
+        f"expected to fail with {how}: {text}, got {error}"
+        for how, text in wanted
+        if not re.search(text if how == "regex" else re.escape(text), str(error))
+    ]
+
+
 def _says(how: str, text: str, got: str) -> bool:
     if how == "regex":
         return re.search(text, got) is not None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from query.labels import METRIC_NAME, Labels
-from tests.support.promtest.compare import differences
+from tests.support.promtest.compare import differences, failure_differences
 from tests.support.promtest.script import Clear, Command, Eval, Load
 from tests.support.promtest.series import Absent, Value
 from tests.support.promtest.subject import (
@@ -121,7 +121,7 @@ def _differences(asked: Eval, subject: Subject) -> list[str]:
     except NotSupportedError:
         raise
     except SubjectError as error:
-        return [] if asked.expected.fails else [f"failed: {error}"]
+        return failure_differences(asked, error) if asked.expected.fails else [f"failed: {error}"]
     except Exception as error:  # a crash is one evaluation's failure, the others go on
         return [f"crashed: {error!r}"]
     if asked.expected.fails:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from query.labels import Labels
 from tests.support.promtest.series import (
+    START_TIMES,
     NotationError,
     Value,
     parse_labels,
@@ -150,7 +151,7 @@ def _load(number: int, first: str, rest: Sequence[tuple[int, str]]) -> Load:
     series: dict[Labels, list[Value]] = {}
     for line, text in rest:
         labels, values = split_series(text)
-        if labels.endswith("@st"):
+        if labels.endswith(START_TIMES):
             refused = "start timestamps"
             continue
         try:

@@ -19,6 +19,8 @@ STALE_VALUE: float = struct.unpack("<d", struct.pack("<Q", STALE_BITS))[0]
 """The stale marker as a Python float; its bits survive as long as nobody calculates with it."""
 
 LARGEST_EXPANSION = 1_000_000
+START_TIMES = "@st"
+"""Behind a label set: the values are start timestamps of the next line."""
 
 
 class Absent(Enum):
@@ -97,7 +99,8 @@ def split_series(line: str) -> tuple[str, str]:
         elif char == "}":
             depth -= 1
             if depth == 0:
-                return line[: i + 1], line[i + 1 :].strip()
+                end = i + 1 + len(START_TIMES) * line.startswith(START_TIMES, i + 1)
+                return line[:end], line[end:].strip()
         elif char.isspace() and depth == 0:
             rest = line[i:].lstrip()
             if rest.startswith("{") and not rest.startswith("{{"):
