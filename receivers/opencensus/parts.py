@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from receivers.consumer import Batch
 from receivers.model import Metric, ResourceMetrics, ScopeMetrics
@@ -29,13 +30,13 @@ def parts_of(batch: Batch) -> Iterator[Batch]:
         for scoped in group.scope_metrics:
             for metric in _cut(scoped.metrics):
                 if _series(metric) > room and groups:
-                    yield Batch(batch.sender, batch.received_at_ms, groups)
+                    yield replace(batch, resource_metrics=groups)
                     groups, room = [], SERIES_AT_ONCE
                 groups.append(
                     ResourceMetrics(group.resource, [ScopeMetrics(scoped.scope, [metric])])
                 )
                 room -= _series(metric)
-    yield Batch(batch.sender, batch.received_at_ms, groups)
+    yield replace(batch, resource_metrics=groups)
 
 
 def _cut(metrics: list[Metric]) -> Iterator[Metric]:
@@ -47,4 +48,6 @@ def _cut(metrics: list[Metric]) -> Iterator[Metric]:
 
 
 def _series(metric: Metric) -> int:
-    return metric.series_count if isinstance(metric, WireMetric) else 0
+    if isinstance(metric, WireMetric):
+        return metric.series_count
+    return metric.point_count() if metric.encoded is not None else 0
