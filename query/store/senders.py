@@ -44,6 +44,7 @@ class Sender:
         "excused_at_ms",
         "gap_from_ms",
         "gaps_ms",
+        "is_read",
         "known_before_ms",
         "lags_ms",
         "lapsed_names",
@@ -74,6 +75,8 @@ class Sender:
         self.gap_from_ms = NO_TIME
         """Where the current gap began: the first message of the last report."""
         self.gaps_ms: list[int] = []
+        self.is_read = False
+        """Its values are read between its reports too: a counter that falls is then an older value, which came later."""
         self.lags_ms: list[tuple[int, int]] = []
         """(first arrival, arrival less newest sample time) of the last reports with samples, uncorrected."""
         self.sampled = False
@@ -125,6 +128,8 @@ class Sender:
             self.known_before_ms = self.known_until_ms
         if is_regular:
             self.hear(at_ms)
+        else:
+            self.is_read = True
         self.settle_names()
         self.report_at_ms = at_ms
         self.sampled = False
