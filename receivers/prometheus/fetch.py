@@ -83,6 +83,8 @@ class FetchSettings:
     """Quoted as it is sent."""
     timeout_ms: int
     """Until the last byte of the body."""
+    connect_timeout_ms: int | None = None
+    """Of that, until there is a connection."""
     max_body_bytes: int
     """After decompression."""
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -124,6 +126,9 @@ class Fetcher:
         try:
             async with asyncio.timeout(settings.timeout_ms / 1000):
                 return await self._fetch()
+        except aiohttp.ConnectionTimeoutError as error:
+            text = f"no connection within {settings.connect_timeout_ms} ms"
+            raise FetchError(Failure.TIMEOUT, text) from error
         except TimeoutError as error:
             text = f"no whole page within {settings.timeout_ms} ms"
             raise FetchError(Failure.TIMEOUT, text) from error
@@ -169,10 +174,13 @@ class Fetcher:
         import aiohttp  # noqa: PLC0415  # see `fetch`
 
         if self._session is None:
+            connect_ms = self._settings.connect_timeout_ms
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=1, keepalive_timeout=300.0),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None),
+                timeout=aiohttp.ClientTimeout(
+                    total=None, sock_connect=connect_ms / 1000 if connect_ms else None
+                ),
                 auto_decompress=False,
             )
         return self._session
