@@ -5,12 +5,14 @@ Consumers are synchronous and run on the event loop; a consumer that must wait q
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
-from receivers.model import ResourceMetrics
+import numpy as np
+import numpy.typing as npt
+
+from receivers.model import Metric, ResourceMetrics
 
 Clock = Callable[[], int]
 """Returns the current time as Unix milliseconds."""
@@ -45,19 +47,85 @@ class RequestContext(NamedTuple):
 NO_CONTEXT = RequestContext()
 
 
-@dataclass(slots=True)
+class Columns(Protocol):
+    """All samples of a batch as arrays, where a receiver has found its message to be like one before but for these.
+
+    Samples are the rows of each metric in order, value by value; after all of them come the sums, of rows that have one.
+    """
+
+    @property
+    def shape(self) -> int:
+        """The same for messages that differ in nothing but these arrays."""
+
+    @property
+    def times_unix_nano(self) -> npt.NDArray[np.uint64]:
+        """The time of each sample."""
+
+    @property
+    def values(self) -> npt.NDArray[np.float64]:
+        """The value of each sample."""
+
+    @property
+    def point_count(self) -> int:
+        """How many data points there are."""
+
+    @property
+    def metrics(self) -> Sequence[Metric]:
+        """All metrics, in order."""
+
+    def groups(self) -> list[ResourceMetrics]:
+        """Return what arrived; the lists are the caller's, the metrics the same each time."""
+
+    def are_of(self, groups: Sequence[ResourceMetrics]) -> bool:
+        """Return whether `groups` are all that arrived, and nothing in them was changed or taken for a change."""
+
+    def note_read(self) -> None:
+        """Tell the receiver that every sample has been read, as `EncodedPoints.rows` does."""
+
+
 class Batch:
     """What one message of one sender held; belongs to the consumer it is given to.
 
     A message that speaks for several senders is several batches.
     """
 
-    sender: Sender
-    received_at_ms: int
-    resource_metrics: list[ResourceMetrics]
-    context: RequestContext = NO_CONTEXT
-    times_are_ours: bool = False
-    """Times were read off this process's clock, not the sender's."""
+    __slots__ = ("_groups", "columns", "context", "received_at_ms", "sender", "times_are_ours")
+
+    def __init__(
+        self,
+        sender: Sender,
+        received_at_ms: int,
+        resource_metrics: list[ResourceMetrics] | None,
+        context: RequestContext = NO_CONTEXT,
+        *,
+        columns: Columns | None = None,
+        times_are_ours: bool = False,
+    ) -> None:
+        """Without `resource_metrics` they are those of `columns`, made when they are first asked for."""
+        self.sender = sender
+        self.received_at_ms = received_at_ms
+        self.context = context
+        self.columns = columns
+        """Of the batch as it arrived: processors may have changed it since."""
+        self.times_are_ours = times_are_ours
+        """Times were read off this process's clock, not the sender's."""
+        self._groups = resource_metrics
+
+    @property
+    def resource_metrics(self) -> list[ResourceMetrics]:
+        """The metrics; the list is the batch's own and may be changed."""
+        if self._groups is None:
+            self._groups = [] if self.columns is None else self.columns.groups()
+        return self._groups
+
+    @resource_metrics.setter
+    def resource_metrics(self, resource_metrics: list[ResourceMetrics]) -> None:
+        self._groups = resource_metrics
+
+    def whole(self) -> Columns | None:
+        """Return `columns` if they still say everything that the batch does."""
+        columns, groups = self.columns, self._groups
+        return columns if columns is None or groups is None or columns.are_of(groups) else None
 
 
 class Consumer(Protocol):

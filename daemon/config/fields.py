@@ -37,8 +37,9 @@ def parse_endpoint(value: object) -> str:
     """
     found = _ENDPOINT.match(value) if isinstance(value, str) else None
     if found is None or int(found["port"]) > 65535:
-        is_port = not isinstance(value, bool) and re.fullmatch(r":?[0-9]{1,5}", str(value))
-        hint = f"; write '[::]:{str(value).lstrip(':')}'" if is_port else ""
+        port = "" if isinstance(value, bool) else str(value).removeprefix(":")
+        is_port = re.fullmatch("[0-9]{1,5}", port) and int(port) <= 65535
+        hint = f"; write '[::]:{port}'" if is_port else ""
         raise rejected(f"expected host:port, got {shown(value)}{hint}")
     return f"{found['host'] or '[::]'}:{found['port']}"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from daemon.config.errors import KeyPath
 from daemon.config.filter import ConditionGroup, FilterConfig
@@ -92,7 +92,8 @@ def judge_report(loaded: LoadedConfig, batch: Batch) -> list[Verdict]:
     steps = _steps(loaded, receiver)
     verdicts = []
     for group, scoped, metric in _metrics(batch):
-        alone = replace(batch, resource_metrics=[_alone(group, scoped, metric)])
+        some = [_alone(group, scoped, metric)]
+        alone = Batch(batch.sender, batch.received_at_ms, some, batch.context)
         sink.metrics.clear()
         if refused is None:
             _send(chain, copy_batch(alone))

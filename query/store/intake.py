@@ -31,13 +31,22 @@ class Intake:
         self._counters = counters
         self._retention_ms = retention_ms
 
-    def append(self, sender: Sender, at_ms: int, part: Part) -> int:
-        """Store one message; times are corrected already and the arrays are the callee's. Return samples stored."""
-        rows = part.rows.tolist()
+    def append(
+        self, sender: Sender, at_ms: int, part: Part, *, are_distinct: bool | None = None
+    ) -> int:
+        """Store one message; times are corrected already and the arrays are the callee's. Return samples stored.
+
+        `are_distinct` tells of rows that are all in use whether they all differ; None where that is to be found out.
+        """
         ahead = part.times_ms > at_ms + MAX_FUTURE_MS
-        if NO_ROW in rows or np.count_nonzero(ahead):
+        is_gone = False
+        if are_distinct is None:
+            rows = part.rows.tolist()
+            is_gone = NO_ROW in rows
+            are_distinct = len(set(rows)) == len(rows)
+        if is_gone or np.count_nonzero(ahead):
             part = part.only(self._refuse(sender, part.rows, ahead))
-        if len(set(rows)) == len(rows):
+        if are_distinct:
             return self._append(sender, at_ms, part)
         return sum(self._append(sender, at_ms, part.only(some)) for some in self._rounds(part))
 

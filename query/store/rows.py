@@ -65,6 +65,8 @@ class RowTable:
         """
         self.source = np.zeros(0, dtype=np.int64)
         """What the sender calls the series (`Store.series`), 0 where that is not known."""
+        self.removals = 0
+        """How many series were closed so far."""
         self.shared = np.zeros(0, dtype=np.bool_)
         """Whether another sender's series has the same labels."""
 
@@ -110,6 +112,7 @@ class RowTable:
     def close(self, series: list[Series]) -> None:
         """Free the rows of `series`."""
         self._rings.close(np.array([one.row for one in series], dtype=np.int64))
+        self.removals += len(series)
         for one in series:
             self._series[one.row] = self.shown[one.row] = None
             self.sender_number[one.row] = NO_ROW

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from query.labels import Labels, Matcher, name_in
-from query.queryable import NO_TIME, Selection, is_stale
+from query.queryable import NO_TIME, Float64Array, Int64Array, Selection, is_stale
 from query.slices import Sliced, whole
 from query.store.admission import ONE_SOURCE, Admission, Refusals
 from query.store.collection import Collection
@@ -34,6 +34,7 @@ from query.store.settings import (
     Notify,
     StoreSettings,
 )
+from query.store.telling import tell_apart, tell_shift
 from query.store.times import MAX_TIME_MS, int64_times, known_starts
 from query.store.totals import Part
 
@@ -73,7 +74,7 @@ class Store:
             self._notify("sender_began", {"sender": sender})
         self._senders.update(known)
         if known.watched:
-            self._tell_apart(known)
+            tell_apart(self._collection, known, self.counters, self._notify)
 
     def sender_heard(self, sender: str, at_ms: int) -> None:
         """Note a report of `sender` whose samples do not follow: later ones are there already."""
@@ -168,14 +169,8 @@ class Store:
             return 0
         rows = [one.row for one in series]
         times, numbers = int64_times(times_ms), np.array(values, dtype=np.float64)
-        if not correct_clock:
-            known.trust_clock(times[~is_stale(numbers)])
-        elif known.observe_clock(times, at_ms):
-            self._tell_shift(known)
+        self._correct(known, times, numbers, at_ms if correct_clock else None)
         starts = None if starts_ms is None else known_starts(starts_ms, known.clock_offset_ms)
-        if correct_clock and known.clock_offset_ms:
-            times += known.clock_offset_ms
-        self._senders.known_until_ms[known.number] = known.known_until_ms
         # What a filter leaves is mostly one series: arrays of one element cost more than what is in them.
         is_one = len(rows) == 1 and starts is None
         stored = 1
@@ -184,6 +179,26 @@ class Store:
             stored = self._intake.append(known, at_ms, part)
         self.counters["stored"] += stored
         return stored
+
+    def append_rows(
+        self, sender: str, at_ms: int, part: Part, *, are_distinct: bool, correct_clock: bool = True
+    ) -> int:
+        """Do what `append` does, for series whose rows are theirs still, and whether these differ is known.
+
+        They are as long as the series are alive, which none ceases to be while `removals` stays.
+        """
+        known = self._senders.get(sender)
+        if known is None or not len(part.rows):
+            return 0
+        self._correct(known, part.times_ms, part.values, at_ms if correct_clock else None)
+        stored = self._intake.append(known, at_ms, part, are_distinct=are_distinct)
+        self.counters["stored"] += stored
+        return stored
+
+    @property
+    def removals(self) -> int:
+        """How many series were forgotten so far, for whatever reason."""
+        return self._collection.rows.removals
 
     def restart(self, series: Series, start_ms: int) -> None:
         """Note the start time of the next sample of a series, as `series` does."""
@@ -365,19 +380,14 @@ class Store:
             self._admission.refuse_sender(name, at_ms)
         return sender
 
-    def _tell_shift(self, sender: Sender) -> None:
-        self.counters["shifted_senders"] += 1
-        if not sender.shift_told:
-            sender.shift_told = True
-            fields = {"sender": sender.name, "offset_ms": sender.clock_offset_ms}
-            self._notify("sender_clock_shifted", fields)
-
-    def _tell_apart(self, sender: Sender) -> None:
-        told = self._collection.tell_apart(sender)
-        if told:
-            self.counters["shared_labels"] += len(told)
-            labels, senders = next(iter(told.items()))
-            self._notify(
-                "labels_shared_by_live_senders",
-                {"label_sets": len(told), "labels": dict(labels), "senders": senders},
-            )
+    def _correct(
+        self, sender: Sender, times_ms: Int64Array, values: Float64Array, at_ms: int | None
+    ) -> None:
+        """Bring the times of a message that came at `at_ms` onto this clock, in place; None for those that are on it."""
+        if at_ms is None:
+            sender.trust_clock(times_ms[~is_stale(values)])
+        elif sender.observe_clock(times_ms, at_ms):
+            tell_shift(sender, self.counters, self._notify)
+        if at_ms is not None and sender.clock_offset_ms:
+            times_ms += sender.clock_offset_ms
+        self._senders.known_until_ms[sender.number] = sender.known_until_ms

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from google.protobuf.unknown_fields import UnknownFieldSet
+
 from receivers.consumer import Count, Sender
 from receivers.errors import DecodeError
 from receivers.model import (
@@ -26,9 +28,10 @@ from receivers.otlp.identity import identify
 from receivers.otlp.reader import PointReader, Reading
 from receivers.otlp.refusals import Refusal, RefusedError
 from receivers.otlp.request import ExportRequest, Rejections
+from receivers.otlp.shape import PROTOCOL
+from receivers.otlp.shapes import Shapes
 from receivers.otlp.wire_metric import WireDeltaMetric, WireMetric
 
-PROTOCOL = "otlp"
 MAX_AHEAD_MS = 600_000
 MAX_METRICS = 200_000
 """Of one request; each takes two bytes at least, and most requests have a hundred."""
@@ -44,11 +47,12 @@ Message = Any
 class Decoder:
     """The decoding of one receiver: its counter and what it remembers between requests, all bounded."""
 
-    __slots__ = ("_headers", "_points", "_resources", "_scopes")
+    __slots__ = ("_headers", "_points", "_resources", "_scopes", "_shapes")
 
     def __init__(self, count: Count, *, max_attributes: int = 128) -> None:
         self._points = PointReader(count, max_attributes)
         self._headers = HeaderReader(count, max_attributes)
+        self._shapes = Shapes(self._points, count)
         self._resources: Cache[tuple[bytes, bytes], tuple[Resource, str]] = Cache(MAX_KNOWN, count)
         """And what identifies its process."""
         self._scopes: Cache[tuple[bytes, bytes], Scope] = Cache(MAX_KNOWN, count)
@@ -59,16 +63,25 @@ class Decoder:
         Raises:
             DecodeError: `raw` is no such message, or one with a senseless number of metrics.
         """
+        latest = (at_ms + MAX_AHEAD_MS) * _NANOS_PER_MS
+        reading = Reading(self._points, Rejections(), latest)
+        request = self._shapes.read(raw, reading, peer)
+        if request is None:
+            request = self._read(raw, reading, peer)
+            self._shapes.note(raw, request, latest)
+        return request
+
+    def _read(self, raw: bytes, reading: Reading, peer: str) -> ExportRequest:
         try:
             message = schema.RequestParts.FromString(raw)
         except schema.WireError as error:
             raise DecodeError("OTLP request", str(error) or "not protobuf") from error
         if len(raw) > MAX_METRICS * _MIN_METRIC_BYTES:
             _check_size(message)
-        latest = (at_ms + MAX_AHEAD_MS) * _NANOS_PER_MS
-        reading = Reading(self._points, Rejections(), latest)
+        _check_types(message)
         batches: dict[Sender, list[ResourceMetrics]] = {}
         for part in message.resource_metrics:
+            _check_types(part)
             if not any(scope.metrics for scope in part.scope_metrics):
                 continue
             try:
@@ -151,6 +164,13 @@ def _check_size(request: Message) -> None:
         size = sum(len(scope.metrics) for part in parts for scope in part.scope_metrics)
     if size > MAX_METRICS:
         raise DecodeError("OTLP request", f"more than {MAX_METRICS} metrics: send less at once")
+
+
+def _check_types(message: Message) -> None:
+    """Refuse a message with a field of another type than it should be, which the parser takes for one of the future."""
+    for field in UnknownFieldSet(message):
+        if field.field_number in message.DESCRIPTOR.fields_by_number:
+            raise DecodeError("OTLP request", f"field {field.field_number} is of a wrong type")
 
 
 def _parse(message_class: schema.MessageClass, raw: bytes) -> Message:

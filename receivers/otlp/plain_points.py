@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from receivers.model import EncodedRow
 from receivers.otlp.bounds import are_increasing
@@ -104,3 +105,38 @@ def _cut(raw: bytes, at: int, tag: int) -> tuple[bytes, int]:
             return b"", at
         size, begin = size + ((head[2] - 1) << 7), at + 3
     return raw[begin : begin + size], begin + size
+
+
+class Words(NamedTuple):
+    """Where in a plain point the 8 bytes stand that may change from one report to the next, and its start time."""
+
+    start: int
+    time: int
+    value: int
+    total: int | None
+    """A histogram's sum."""
+    is_double: bool
+    """Whether `value` is one, or else a whole number."""
+    unread: Sequence[int]
+    """Those that make no sample."""
+
+
+def find_number(raw: bytes, keeps_start: bool) -> Words:
+    """Return where the words of a point that `read_numbers` has read are."""
+    at = 9 if raw[0] == _START else 0
+    unread = (1,) if at and not keeps_start else ()
+    start = int.from_bytes(raw[1:9], "little") if at else 0
+    return Words(start, at + 1, at + 10, None, raw[at + 9] == _AS_DOUBLE, unread)
+
+
+def find_histogram(raw: bytes, keeps_start: bool) -> Words:
+    """Return where the words of a point that `read_histograms` has read are."""
+    unread = [] if keeps_start else [1]
+    counts, at = _cut(raw, _HISTOGRAM.size, _COUNTS)
+    unread += range(at - len(counts), at, 8)
+    _, at = _cut(raw, at, _BOUNDS)
+    end = len(raw)
+    if end - at >= 18 and raw[end - 18] == _MIN and raw[end - 9] == _MAX:
+        unread += (end - 17, end - 8)
+    start = int.from_bytes(raw[1:9], "little")
+    return Words(start, 10, 19, 28, False, unread)

@@ -22,7 +22,14 @@ from receivers.model import (
 )
 from receivers.otlp import schema
 from receivers.otlp.bounds import increase
-from receivers.otlp.plain_points import Rows, read_histograms, read_numbers
+from receivers.otlp.plain_points import (
+    Rows,
+    Words,
+    find_histogram,
+    find_number,
+    read_histograms,
+    read_numbers,
+)
 from receivers.otlp.refusals import Refusal
 
 # Any: message objects; protobuf ships no types.
@@ -62,6 +69,8 @@ class Kind:
     """The attributes of such a point, nothing else."""
     read_plain: Callable[..., Rows] | None = None
     """Of `plain_points`, where there is a quicker way for points in the usual form."""
+    find_words: Callable[[bytes, bool], Words] | None = None
+    """Tells where the numbers of a point stand that `read_plain` has read."""
     has_exemplars: bool = True
     read_value: Callable[[Message], Value | Refusal]
     build_point: Callable[[Message, Frame], DataPoint]
@@ -202,6 +211,7 @@ KINDS: dict[str, Kind] = {
         point=schema.NumberParts,
         attributes=schema.NumberAttributes,
         read_plain=read_numbers,
+        find_words=find_number,
         read_value=_read_number,
         build_point=_build_number,
     ),
@@ -211,6 +221,7 @@ KINDS: dict[str, Kind] = {
         point=schema.NumberParts,
         attributes=schema.NumberAttributes,
         read_plain=read_numbers,
+        find_words=find_number,
         read_value=_read_number,
         build_point=_build_number,
     ),
@@ -220,6 +231,7 @@ KINDS: dict[str, Kind] = {
         point=schema.HistogramParts,
         attributes=schema.HistogramAttributes,
         read_plain=read_histograms,
+        find_words=find_histogram,
         read_value=_read_histogram,
         build_point=_build_histogram,
     ),

@@ -117,12 +117,14 @@ class OtlpReceiver:
         by its time, and loses nothing.
         """
         errors: list[ConsumeError | None] = []
-        for sender, metrics in request.batches:
+        for sender, metrics in request.unread():
             if sender.identity == context.client_address:
                 self._tell_of_unnamed(context.client_address, at_ms)
             self._presence.reported(sender, at_ms)
             try:
-                self._consumer.consume(Batch(sender, at_ms, metrics, context))
+                self._consumer.consume(
+                    Batch(sender, at_ms, metrics, context, columns=request.columns)
+                )
             except ConsumeError as error:
                 errors.append(error)
             except Exception:  # the top of a request's task: no other request ends with it

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
-from receivers.consumer import Sender
+from receivers.consumer import Columns, Sender
 from receivers.model import ResourceMetrics
 from receivers.otlp.refusals import EXPLANATIONS, Refusal
 
@@ -13,6 +13,12 @@ MAX_MESSAGE_BYTES = 1024
 """Of the text that tells the sender why points were rejected."""
 MAX_NAME_CHARACTERS = 200
 """Of a metric's name in that text."""
+
+
+class WholeColumns(Columns, Protocol):
+    """The columns of a request of one sender."""
+
+    sender: Sender
 
 
 class Rejections:
@@ -48,10 +54,31 @@ class Rejections:
         return text.encode(errors="replace")[:room].decode(errors="ignore") + more
 
 
-@dataclass(frozen=True, slots=True)
 class ExportRequest:
     """A request taken apart by sender; what only its data points tell is found out when they are read."""
 
-    batches: Sequence[tuple[Sender, list[ResourceMetrics]]]
-    """One for each sender, in order of first appearance."""
-    rejections: Rejections
+    __slots__ = ("_batches", "columns", "rejections")
+
+    def __init__(
+        self,
+        batches: Sequence[tuple[Sender, list[ResourceMetrics]]],
+        rejections: Rejections,
+        columns: WholeColumns | None = None,
+    ) -> None:
+        self._batches = batches
+        self.rejections = rejections
+        self.columns = columns
+        """All samples as arrays, of a request that looks like one before it; there are no batches besides."""
+
+    @property
+    def batches(self) -> Sequence[tuple[Sender, list[ResourceMetrics]]]:
+        """What each sender has sent, in order of first appearance."""
+        columns = self.columns
+        return self._batches if columns is None else [(columns.sender, columns.groups())]
+
+    def unread(self) -> Iterator[tuple[Sender, list[ResourceMetrics] | None]]:
+        """Yield the same; None for metrics that are made of `columns` only if they are asked for."""
+        if self.columns is None:
+            yield from self._batches
+        else:
+            yield self.columns.sender, None

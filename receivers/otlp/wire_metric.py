@@ -52,9 +52,28 @@ class WireMetric(Metric):
         self._told = False
 
     @property
+    def is_untouched(self) -> bool:
+        """Whether the points are still on the wire, below the header that they came with."""
+        return self._data_points is None and self.header is self._layout.header
+
+    @property
+    def layout(self) -> Layout:
+        """What the header said when it arrived."""
+        return self._layout
+
+    @property
     def encoded(self) -> EncodedPoints | None:
         """The metric itself until `data_points` was read."""
         return self if self._data_points is None else None
+
+    def point_count(self) -> int:
+        """Return how many points there are, bad ones too while they are on the wire; decodes none."""
+        if self._data_points is not None:
+            return len(self._data_points)
+        try:
+            return len(schema.DataParts.FromString(self._data).data_points)
+        except schema.WireError:
+            return 1  # as it is rejected
 
     def rows(self) -> Sequence[EncodedRow]:
         """Return each good point, in wire order."""
@@ -68,7 +87,7 @@ class WireMetric(Metric):
         if None in plain:
             plain = [row or self._read_row(raw) for raw, row in zip(raws, plain, strict=True)]
             plain = [row for row in plain if row is not None]
-        self._tell_kept(len(plain))
+        self.note_read(len(plain))
         return cast("list[EncodedRow]", plain)
 
     def decode(self) -> list[DataPoint]:
@@ -87,13 +106,19 @@ class WireMetric(Metric):
                 exemplars=points.exemplars(point.exemplars) if kind.has_exemplars else [],
             )
             decoded.append(kind.build_point(point, frame))
-        self._tell_kept(len(decoded))
+        self.note_read(len(decoded))
         return decoded
 
     def describe(self, key: Hashable) -> tuple[dict[str, AnyValue], int]:
         """Return attributes and start time of the time series that a row's `key` names."""
         start_unix_nano, attributes = cast("Key", key)
         return self._reading.points.describe(self._layout.kind, attributes), start_unix_nano
+
+    def note_read(self, points: int) -> None:
+        """Count the good points once, and from then on no bad ones: several may read them."""
+        if not self._told:
+            self._told = True
+            self._reading.rejections.kept += points
 
     def _cut_points(self) -> Sequence[bytes]:
         """Return the bytes of each point; none, and all are rejected, if the data are not what the header says."""
@@ -158,12 +183,6 @@ class WireMetric(Metric):
         start = point.start_time_unix_nano
         # A start after the point's time is none (otlp.md 3.1).
         return point, attributes, start if start <= time else 0, value
-
-    def _tell_kept(self, points: int) -> None:
-        """Count the good points once, and from then on no bad ones: several may read them."""
-        if not self._told:
-            self._told = True
-            self._reading.rejections.kept += points
 
     def _reject(self, refusal: Refusal, points: int = 1) -> None:
         if not self._told:

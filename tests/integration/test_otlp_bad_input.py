@@ -17,8 +17,6 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from opentelemetry.proto.metrics.v1 import metrics_pb2
 
 from tests.integration.test_otlp_senders import last_values
-from tests.receivers.otlp.running import running_http
-from tests.receivers.otlp.test_http_server import ReadingConsumer
 from tests.support.otlp_requests import NOW_MS, as_json, gauge, partial_success, point, request
 from tests.support.running_app import RunningApp, running_app
 
@@ -170,7 +168,7 @@ POINTS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", [case for case in POINTS if "delta" not in case])
+@pytest.mark.parametrize("case", POINTS)
 async def test_points(case: str) -> None:
     """A bad point is told by number and reason and counted; what stands beside it is stored."""
     bad, reason = POINTS[case]
@@ -183,15 +181,80 @@ async def test_points(case: str) -> None:
         assert last_values(run) == {GOOD: 5.0}
 
 
-@pytest.mark.parametrize("case", [case for case in POINTS if "delta" in case])
-async def test_delta_points(case: str) -> None:
-    """The same of delta metrics, for whoever reads them."""
-    bad, reason = POINTS[case]
-    consumer = ReadingConsumer()
-    async with running_http(consumer) as run:
-        answer = await run.post(request(gauge("good"), bad).SerializeToString())
-        assert (answer.status, partial_success(answer.body)[0]) == (200, 1)
-        assert (run.points, consumer.values) == ({reason: 1}, [5.0])
+KINDS: dict[str, Any] = {
+    "gauge": metrics_pb2.NumberDataPoint(as_double=1),
+    "sum": metrics_pb2.NumberDataPoint(as_int=1),
+    "histogram": metrics_pb2.HistogramDataPoint(
+        count=3, sum=2, bucket_counts=[1, 2], explicit_bounds=[1]
+    ),
+    "exponential_histogram": metrics_pb2.ExponentialHistogramDataPoint(count=1, sum=2, scale=1),
+    "summary": metrics_pb2.SummaryDataPoint(
+        count=1,
+        sum=2,
+        quantile_values=[metrics_pb2.SummaryDataPoint.ValueAtQuantile(quantile=0.5, value=1)],
+    ),
+}
+"""The field of each kind of metric, and a point of it without times."""
+WITHOUT_TEMPORALITY = {"gauge", "summary"}
+REASONS = {
+    "time_unix_nano": "no_time",
+    "as_double": "no_value",
+    "as_int": "no_value",
+    "explicit_bounds": "wrong_buckets",
+}
+"""What each missing field costs; without any other a point is a good one."""
+CELLS = [
+    (kind, temporality, missing)
+    for kind, point in KINDS.items()
+    for temporality in ((0,) if kind in WITHOUT_TEMPORALITY else (0, 1, 2, 9))
+    for missing in ("", "name", "time_unix_nano", *(field.name for field, _ in point.ListFields()))
+]
+
+
+def cell(kind: str, temporality: int, missing: str) -> metrics_pb2.Metric:
+    """A metric of one point that lacks one field."""
+    metric = metrics_pb2.Metric(name="" if missing == "name" else "odd")
+    data = getattr(metric, kind)
+    if kind not in WITHOUT_TEMPORALITY:
+        data.aggregation_temporality = temporality
+    point = data.data_points.add(time_unix_nano=NANOS, start_time_unix_nano=NANOS - 10**9)
+    point.MergeFrom(KINDS[kind])
+    if missing and missing != "name":
+        point.ClearField(missing)
+    return metric
+
+
+def expected_reason(kind: str, temporality: int, missing: str) -> str:
+    """otlp.md 1.4 for a cell; "" where the point is good."""
+    if missing == "name":
+        return "empty_name"
+    if kind not in WITHOUT_TEMPORALITY and temporality not in {1, 2}:
+        return "no_temporality"
+    return REASONS.get(missing, "")
+
+
+@pytest.mark.parametrize("is_json", [False, True], ids=["protobuf", "JSON"])
+async def test_every_missing_field(*, is_json: bool) -> None:
+    """Whatever kind, temporality and missing field: a good point is stored, a bad one told, counted and alone in that."""
+    async with running_app(at_ms=NOW_MS) as run:
+        for at, (kind, temporality, missing) in enumerate(CELLS):
+            good = gauge(f"good_{at}")
+            message = request(cell(kind, temporality, missing), good, instance="i")
+            before = rejected(run, "points")
+            body = as_json(message) if is_json else message.SerializeToString()
+            status, answer = await post(run, body, JSON if is_json else PROTOBUF)
+            after = rejected(run, "points")
+            new = {why: n - before.get(why, 0) for why, n in after.items() if n != before.get(why)}
+            reason = expected_reason(kind, temporality, missing)
+            assert (status, new) == (200, {reason: 1} if reason else {}), (
+                kind,
+                temporality,
+                missing,
+            )
+            assert bool(answer.strip(b"{}")) == bool(reason)
+        values = last_values(run)
+        good_names = {f"good_{at}{{service_instance_id=i}}" for at in range(len(CELLS))}
+        assert {values[name] for name in good_names} == {5.0}
 
 
 async def test_duplicate_keys() -> None:

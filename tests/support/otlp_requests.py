@@ -64,6 +64,16 @@ def raw(*metrics: Metric, instance: str = "") -> bytes:
     return encoded
 
 
+def large(size: int) -> bytes:
+    """A gauge in a message of that many bytes, most of it in a field that nobody knows; 30 bytes at least."""
+    one = raw()
+    left = size - len(one) - 6
+    length = bytes(
+        ((left >> shift) & 0x7F) | (0x80 if shift < 21 else 0) for shift in (0, 7, 14, 21)
+    )
+    return one + b"\x9a\x06" + length + bytes(left)
+
+
 def as_json(message: ExportMetricsServiceRequest) -> bytes:
     text: str = json_format.MessageToJson(message)
     return text.encode()

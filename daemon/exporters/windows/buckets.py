@@ -29,6 +29,11 @@ class Buckets:
         self._layouts: dict[str, Layout] = {}
         """The bounds of exponential histograms, by metric name."""
 
+    @property
+    def wanted_names(self) -> int:
+        """How many names were asked for; none is ever taken back."""
+        return len(self._names)
+
     def asked(self, name: str) -> None:
         """Note that a query named this metric."""
         if (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from daemon.config.windows import DEFAULT_RESOURCE_LABELS, HistogramBuckets
@@ -15,10 +15,11 @@ from daemon.exporters.windows.memo import (
     describe,
     has_no_temporality,
 )
-from daemon.exporters.windows.message import NANOS_PER_MS, Message, Target
+from daemon.exporters.windows.message import Message, Target
+from daemon.exporters.windows.plans import NANOS_PER_MS, Plans, Reading, make_plan, read_keys
 from daemon.exporters.windows.points import Points
 from query.store.store import Store
-from receivers.consumer import Batch, Count, Sender
+from receivers.consumer import Batch, Columns, Count, Sender
 from receivers.model import (
     NO_RECORDED_VALUE,
     EncodedDeltaPoints,
@@ -74,6 +75,7 @@ class Windows:
         self._count = count
         self._on_append = on_append
         self._memos: dict[Sender, _SenderMemo] = {}
+        self._plans = Plans(store)
         self.remembered = 0
         """Metrics and series in all memos."""
         self.families: dict[str, MetricHeader] = {}
@@ -105,6 +107,7 @@ class Windows:
     def closed(self, sender: Sender, at_ms: int) -> None:
         """Tell the store that a stream of `sender` has ended."""
         self._store.sender_closed(str(sender), at_ms)
+        self._plans.forget(sender)
         memo = self._memos.pop(sender, {})
         self.remembered -= sum(known.size if known else 1 for known in memo.values())
 
@@ -116,8 +119,8 @@ class Windows:
         """Store every data point of `batch`; bad ones are counted and left out."""
         if len(self._memos) > MAX_SENDER_MEMOS or self.remembered > MAX_MEMOS:
             self._memos.clear()
+            self._plans.clear()
             self.remembered = 0
-        memo = self._memos.setdefault(batch.sender, {})
         message = Message(
             store=self._store,
             sender=str(batch.sender),
@@ -125,6 +128,19 @@ class Windows:
             resource_labels=self._resource_labels,
             renamed=TARGET_LABELS.get(batch.sender.protocol, NO_RENAMES),
         )
+        columns = batch.whole()
+        if columns is None:
+            self._add_metrics(message, batch)
+        else:
+            self._add_columns(message, batch, columns)
+        self._store.metrics_reported(message.sender, message.names, message.at_ms)
+        trusted = batch.times_are_ours or batch.sender.protocol in TRUSTED_CLOCKS
+        if message.write(correct_clock=not trusted):
+            self._on_append(message.names)
+
+    def _metrics(self, batch: Batch) -> Iterator[tuple[MetricMemo, Resource, Metric]]:
+        """Yield what can be stored of a batch, and what is known of it."""
+        memo = self._memos.setdefault(batch.sender, {})
         add_suffixes = self._add_metric_suffixes and batch.sender.protocol in SUFFIXED
         for resource_metrics in batch.resource_metrics:
             resource = resource_metrics.resource
@@ -135,11 +151,40 @@ class Windows:
                     except KeyError:
                         known = self._describe(memo, resource, metric.header, add_suffixes)
                     if known is not None:
-                        self._metric(message, known, resource, metric)
-        self._store.metrics_reported(message.sender, message.names, message.at_ms)
-        trusted = batch.times_are_ours or batch.sender.protocol in TRUSTED_CLOCKS
-        if message.write(correct_clock=not trusted):
-            self._on_append(message.names)
+                        yield known, resource, metric
+
+    def _add_metrics(self, message: Message, batch: Batch) -> None:
+        for known, resource, metric in self._metrics(batch):
+            self._metric(message, known, resource, metric)
+
+    def _add_columns(self, message: Message, batch: Batch, columns: Columns) -> None:
+        """Add a batch that looks like one before it as arrays; the first of a kind as any other."""
+        plan = self._plans.find(batch.sender, columns.shape, self._buckets.wanted_names)
+        if plan is not None:
+            columns.note_read()
+            message.names.update(plan.names)
+            for known, resource, position in plan.asides:
+                self._metric(message, known, resource, columns.metrics[position])
+            message.planned = plan, columns
+        elif self._plans.is_due(batch.sender, columns.shape):
+            self._add_and_plan(message, batch, columns)
+        else:
+            self._add_metrics(message, batch)
+
+    def _add_and_plan(self, message: Message, batch: Batch, columns: Columns) -> None:
+        wanted = self._buckets.wanted_names
+        readings = [
+            Reading(known, resource, metric, read_keys(metric), self._wants_buckets(known))
+            for known, resource, metric in self._metrics(batch)
+        ]
+        for known, resource, metric, *_ in readings:
+            self._metric(message, known, resource, metric)
+        plan = make_plan(readings, message.names, columns, self._store.removals, wanted)
+        if plan is not None:
+            self._plans.put(batch.sender, columns.shape, plan)
+
+    def _wants_buckets(self, known: MetricMemo) -> bool:
+        return known.has_buckets and self._buckets.wanted(known.name)
 
     def _describe(
         self, memo: _SenderMemo, resource: Resource, header: MetricHeader, add_suffixes: bool
@@ -163,8 +208,9 @@ class Windows:
     def _metric(
         self, message: Message, known: MetricMemo, resource: Resource, metric: Metric
     ) -> None:
+        """Add one metric to a message."""
         message.names.update(known.names)
-        wants_buckets = known.has_buckets and self._buckets.wanted(known.name)
+        wants_buckets = self._wants_buckets(known)
         if wants_buckets:
             message.names.add(known.name + BUCKET_SUFFIX)
         if known.is_empty:

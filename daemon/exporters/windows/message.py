@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from daemon.exporters.windows.labels import NO_RENAMES, build_labels, source_of
 from daemon.exporters.windows.memo import MetricMemo, Pair
+from daemon.exporters.windows.plans import NANOS_PER_MS, Plan
 from query.store.store import Series, Store
+from receivers.consumer import Columns
 from receivers.model import Attributes, DataPoint, Resource
-
-NANOS_PER_MS = 1_000_000
 
 
 @dataclass(slots=True)
@@ -37,6 +37,8 @@ class Message:
     samples: Samples = field(default_factory=Samples)
     deltas: Samples = field(default_factory=Samples)
     names: set[str] = field(default_factory=set)
+    planned: tuple[Plan, Columns] | None = None
+    """What comes as arrays."""
 
     def add(self, series: Series, time_ms: int, value: float) -> None:
         """Add one sample."""
@@ -64,7 +66,16 @@ class Message:
                     starts_ms=some.starts_ms or None,
                     correct_clock=correct_clock,
                 )
-        return bool(self.samples.series or self.deltas.series)
+        if self.planned is not None:
+            plan, columns = self.planned
+            self.store.append_rows(
+                self.sender,
+                self.at_ms,
+                plan.part(columns),
+                are_distinct=plan.are_distinct,
+                correct_clock=correct_clock,
+            )
+        return bool(self.planned or self.samples.series or self.deltas.series)
 
 
 def start_of(point: DataPoint) -> int:

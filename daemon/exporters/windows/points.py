@@ -5,7 +5,8 @@ from __future__ import annotations
 from daemon.exporters.windows.buckets import Buckets
 from daemon.exporters.windows.labels import format_bound, source_of
 from daemon.exporters.windows.memo import Tracked
-from daemon.exporters.windows.message import NANOS_PER_MS, Target, start_of
+from daemon.exporters.windows.message import Target, start_of
+from daemon.exporters.windows.plans import NANOS_PER_MS
 from receivers.consumer import Count
 from receivers.model import (
     FLAG_NO_RECORDED_VALUE,

@@ -50,6 +50,8 @@ def test_good(kind: Any, value: Value, expected: object) -> None:
         (Endpoint, "4318", "expected host:port, got '4318'; write '[::]:4318'"),
         (Endpoint, "::1:4318", "expected host:port, got '::1:4318'"),
         (Endpoint, "host:65536", "expected host:port, got 'host:65536'"),
+        (Endpoint, ":65536", "expected host:port, got ':65536'"),
+        (Endpoint, 65536, "expected host:port, got 65536"),
         (Endpoint, "http://host:1", "expected host:port, got 'http://host:1'"),
         (Endpoint, "host:", "expected host:port, got 'host:'"),
         (Endpoint, ["host:1"], "expected host:port, got a list"),

@@ -122,6 +122,28 @@ def test_nothing_is_rejected_before_it_is_read() -> None:
     assert found.rejections.message() == 'metric "": a metric without a name and 2 more'
 
 
+@pytest.mark.parametrize(
+    ("text", "points"),
+    [
+        ("gauge m [1@none, 2, null]", 3),
+        ("csum m [5]", 1),
+        ("dsum m []", 0),
+        ("chist h [h(6;12.5;1,2;1,2,3), h(1)]", 2),
+        ("cexp e [e(0;0;0;0:1;;2)]", 1),
+        ("summ q [q(4;8;0.5=2), q(1;1)]", 2),
+        ("none n []", 0),
+    ],
+)
+def test_points_are_counted_on_the_wire(text: str, points: int) -> None:
+    """Who only counts points leaves them on the wire, and none is rejected by that."""
+    reader = Reader()
+    [metric] = metrics(reader.request(text))
+    assert metric.point_count() == points
+    assert metric.encoded is not None
+    assert not reader.counts
+    assert len(metric.data_points) == metric.point_count()
+
+
 def test_many_empty_buckets() -> None:
     """Leading and trailing buckets without a count do not count, and are left out of very many."""
     text = f"cexp m [e(0;0;0.0;-1100:{'0,' * 1100}5,1{',0' * 1100};;1.0)]"

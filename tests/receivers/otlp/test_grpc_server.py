@@ -16,7 +16,15 @@ from receivers.otlp.grpc_server import OTHER_SERVICES, OtlpGrpcServer
 from tests.receivers.otlp.running import EXPORT, UNIT_S, Kept, RunningGrpc, running_grpc
 from tests.receivers.otlp.test_http_server import ReadingConsumer
 from tests.support.consumers import ErrorConsumer
-from tests.support.otlp_requests import gauge, partial_success, point, raw, request, together
+from tests.support.otlp_requests import (
+    gauge,
+    large,
+    partial_success,
+    point,
+    raw,
+    request,
+    together,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -29,19 +37,6 @@ MIB = 1 << 20
 async def otlp() -> AsyncIterator[RunningGrpc]:
     async with running_grpc() as run:
         yield run
-
-
-def large(size: int) -> bytes:
-    """A message of that many bytes, most of it in a field that nobody knows."""
-    filler = size - len(ONE) - 6
-    return ONE + b"\x9a\x06" + _varint(filler) + bytes(filler)
-
-
-def _varint(value: int) -> bytes:
-    """Four bytes, whatever the value."""
-    return bytes(
-        ((value >> shift) & 0x7F) | (0x80 if shift < 21 else 0) for shift in (0, 7, 14, 21)
-    )
 
 
 @pytest.mark.parametrize(
@@ -61,7 +56,7 @@ async def test_empty(otlp: RunningGrpc) -> None:
     assert (otlp.presence.events, otlp.sink.batches) == ([], [])
 
 
-@pytest.mark.parametrize("body", [ONE[:-3], b"hello"])
+@pytest.mark.parametrize("body", [ONE[:-3], b"hello", b"\x08\x01"])
 async def test_malformed(otlp: RunningGrpc, body: bytes) -> None:
     """What is not protobuf is INVALID_ARGUMENT, where the collector says INTERNAL: it is the sender's fault."""
     code, text, _ = await otlp.fails(body)
@@ -160,6 +155,14 @@ async def test_partial_success() -> None:
         assert otlp.outcomes == {"accepted": 1}
 
 
+async def test_name_that_is_not_utf8() -> None:
+    """A name that is not UTF-8 costs its metric's points; the others of the request are taken."""
+    async with running_grpc(consumer := ReadingConsumer()) as otlp:
+        answer = await otlp.export(raw(gauge("bad"), gauge("good")).replace(b"bad", b"b\xffd"))
+        assert partial_success(answer)[0] == 1
+        assert (otlp.points, consumer.values) == ({"not_utf8": 1}, [5.0])
+
+
 async def test_refused_points() -> None:
     """Points that were read before the pipeline failed are counted as refused, unread ones nowhere."""
 
@@ -241,6 +244,32 @@ async def test_half_message(otlp: RunningGrpc) -> None:
     await otlp.export(ONE)
     assert otlp.names == ["m"]
     writer.close()
+
+
+def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
+    """An HTTP/2 frame (RFC 9113, 4.1)."""
+    return len(payload).to_bytes(3) + bytes([kind, flags]) + stream.to_bytes(4) + payload
+
+
+def _text(text: str) -> bytes:
+    """A text of HPACK as it is (RFC 7541, 5.2)."""
+    return bytes([len(text)]) + text.encode()
+
+
+async def test_stops_midway() -> None:
+    """A message of which half arrives ends when the time is over, and its neighbours do not notice."""
+    headers = b"\x83\x86\x04" + _text(EXPORT) + b"\x01" + _text("x")
+    headers += b"\x0f\x10" + _text("application/grpc") + b"\x00" + _text("te") + _text("trailers")
+    message = bytes(1) + len(ONE).to_bytes(4) + ONE[:9]
+    async with running_grpc(message_timeout_s=0.05) as otlp:
+        reader, writer = await asyncio.open_connection("127.0.0.1", otlp.port)
+        writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _frame(4, 0, 0, b""))
+        writer.write(_frame(1, 4, 1, headers) + _frame(0, 0, 1, message))
+        await otlp.export(ONE)
+        await otlp.until(lambda: otlp.requests["too_slow"] == 1)
+        assert otlp.names == ["m"]
+        writer.close()
+        await reader.read()
 
 
 def test_requests_have_resources() -> None:
