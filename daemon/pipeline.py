@@ -64,7 +64,7 @@ def copy_batch(batch: Batch) -> Batch:
             for group in batch.resource_metrics
         ],
         batch.context,
-        batch.times_are_ours,
+        times_are_ours=batch.times_are_ours,
     )
 
 

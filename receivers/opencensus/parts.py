@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from receivers.consumer import Batch
 from receivers.model import Metric, ResourceMetrics, ScopeMetrics
@@ -30,13 +29,24 @@ def parts_of(batch: Batch) -> Iterator[Batch]:
         for scoped in group.scope_metrics:
             for metric in _cut(scoped.metrics):
                 if _series(metric) > room and groups:
-                    yield replace(batch, resource_metrics=groups)
+                    yield _with(batch, groups)
                     groups, room = [], SERIES_AT_ONCE
                 groups.append(
                     ResourceMetrics(group.resource, [ScopeMetrics(scoped.scope, [metric])])
                 )
                 room -= _series(metric)
-    yield replace(batch, resource_metrics=groups)
+    yield _with(batch, groups)
+
+
+def _with(batch: Batch, groups: list[ResourceMetrics]) -> Batch:
+    """Return a batch with the head of `batch`."""
+    return Batch(
+        batch.sender,
+        batch.received_at_ms,
+        groups,
+        batch.context,
+        times_are_ours=batch.times_are_ours,
+    )
 
 
 def _cut(metrics: list[Metric]) -> Iterator[Metric]:
