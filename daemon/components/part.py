@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from daemon.clock import Clock, Sleep
@@ -65,6 +65,8 @@ class Runtime:
     """What an operator should know although it is ready."""
     serving: Serving
     """What gRPC's health service tells on every port."""
+    unread_pages: dict[str, Callable[[], Mapping[str, str]]] = field(default_factory=dict)
+    """By receiver: the senders whose metrics page cannot be read (scrape_senders), and why not."""
 
     def irregularities(self, receiver: str) -> Counters:
         """Return what a receiver counts by reason."""

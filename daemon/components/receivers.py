@@ -74,4 +74,5 @@ def _build_scraping(
         lambda: scraping.unread,
         receiver=component_id,
     )
+    runtime.unread_pages[component_id] = scraping.problems
     return scraping

@@ -62,6 +62,8 @@ class _Target:
     """When a report of it was handed on last."""
     failures: int = 0
     """In a row."""
+    problem: str = ""
+    """Why its page could not be read last time."""
 
 
 class SenderScraping:
@@ -136,6 +138,10 @@ class SenderScraping:
                 return True
         target.reported_at_ms = batch.received_at_ms
         return False
+
+    def problems(self) -> dict[str, str]:
+        """Return the senders whose page could not be read last time, and why."""
+        return {str(one.sender): one.problem for one in self._targets.values() if one.problem}
 
     async def stop(self) -> None:
         """End all loops; safe twice."""
@@ -213,6 +219,7 @@ class SenderScraping:
     def _failed(self, target: _Target, outcome: str, text: str) -> bool:
         """Note that there is no page; return whether that is new. What many sidecars have in common is told once."""
         target.failures += 1
+        target.problem = text
         self._tell(outcome, 1)
         if target.failures > 1:
             return False
@@ -231,7 +238,7 @@ class SenderScraping:
     def _answered(self, target: _Target) -> None:
         """Forget that there was no page."""
         if target.failures:
-            target.failures = 0
+            target.failures, target.problem = 0, ""
             self.unread -= 1
             if not self.unread:
                 log.info("every sidecar's page can be read")
