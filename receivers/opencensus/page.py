@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
@@ -37,6 +37,8 @@ MAX_NAME_CHARACTERS: Final = 100
 """What the page keeps of a name."""
 MAX_LABEL_SETS: Final = 16_384
 """Label sets remembered, of all senders together; those of replicas are the same."""
+MAX_LABEL_CHARACTERS: Final = 2_048
+"""Of a label set that is remembered."""
 _NOT_IN_NAME: Final = re.compile(r"[^A-Za-z0-9_]")
 _SAMPLE: Final = re.compile(r"([\w:]+)(?:\{(.*)\})? (\S+)", re.ASCII)
 _PAIR: Final = re.compile(r'([A-Za-z_]\w*)="((?:[^"\\]|\\.)*)"', re.ASCII)
@@ -89,14 +91,18 @@ class Row(NamedTuple):
     start_unix_nano: int
 
 
-@dataclass(slots=True)
 class Reader:
     """How pages are read: what is wrong goes to `count`, label sets are remembered."""
 
-    count: Count
-    labels: Callable[[Naming, str], Labels | Refusal] = field(
-        default_factory=lambda: lru_cache(MAX_LABEL_SETS)(pushed_labels)
-    )
+    def __init__(self, count: Count) -> None:
+        self.count = count
+        self._known = lru_cache(MAX_LABEL_SETS)(pushed_labels)
+
+    def labels(self, naming: Naming, text: str) -> Labels | Refusal:
+        """Return what `pushed_labels` does."""
+        if len(text) > MAX_LABEL_CHARACTERS:
+            return pushed_labels(naming, text)
+        return self._known(naming, text)
 
 
 def pushed_labels(naming: Naming, text: str) -> Labels | Refusal:

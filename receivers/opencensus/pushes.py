@@ -12,7 +12,7 @@ from receivers.model import MetricHeader, MetricType, Resource, ResourceMetrics,
 from receivers.opencensus.decode import Layout, WireMetric
 from receivers.opencensus.page import Naming, PageMetric, Reader, families, name_on_page
 
-MAX_NAMES: Final = 10_000
+MAX_NAMES: Final = 4_096
 """Of one sender, and of all together; daprd has 79."""
 MAX_START_DIFFERENCE_S: Final = 10.0
 """Between the start of the process as its page and as its Node tell it: a slow start, and the machine's clock."""

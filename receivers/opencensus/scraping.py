@@ -92,13 +92,20 @@ class SenderScraping:
         self._tasks: set[asyncio.Task[None]] = set()
         """Those that are ending, too."""
         self._places = asyncio.Semaphore(MAX_AT_ONCE)
+        self._is_over = False
         self.unread = 0
         """Sidecars whose page could not be read last time."""
         self.hand_on: Callable[[Batch], None] = lambda _: None
         """Takes what pages hold; the server sets it."""
 
+    def start(self) -> None:
+        """Take senders, again after `stop`."""
+        self._is_over = False
+
     def opened(self, sender: Sender, host: str, resource: Resource) -> None:
         """Begin with a sender whose stream comes from the IP address `host`."""
+        if self._is_over:
+            return
         target = self._targets.get(sender)
         if target is None:
             pushes = Pushes(self._names, resource)
@@ -144,7 +151,8 @@ class SenderScraping:
         return {str(one.sender): one.problem for one in self._targets.values() if one.problem}
 
     async def stop(self) -> None:
-        """End all loops; safe twice."""
+        """End all loops and begin no more; safe twice."""
+        self._is_over = True
         self._targets.clear()
         self._at_host.clear()
         tasks = tuple(self._tasks)

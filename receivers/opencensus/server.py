@@ -48,6 +48,9 @@ class Scraping(Protocol):
     hand_on: Callable[[Batch], None]
     """Takes what was read; the server sets it."""
 
+    def start(self) -> None:
+        """Take senders, again after `stop`."""
+
     def opened(self, sender: Sender, host: str, resource: Resource) -> None:
         """A stream of `sender` has begun; it comes from the IP address `host`, `resource` is what its Node says."""
 
@@ -124,6 +127,8 @@ class OpenCensusServer:
             ListenError: the endpoint cannot be opened.
         """
         self._stopping = False
+        if self._scraping is not None:
+            self._scraping.start()
         server = grpc.aio.server(options=self._options)
         self._services = GrpcServices([METRICS_SERVICE], official_files, self._serving)
         server.add_generic_rpc_handlers((*self._handlers(), self._services))

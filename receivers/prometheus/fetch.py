@@ -10,6 +10,7 @@ import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -105,7 +106,7 @@ class Fetcher:
         self._settings = settings
         seconds = f"{settings.timeout_ms / 1000:.3f}".rstrip("0").rstrip(".")
         self._headers = {
-            "User-Agent": f"tallyd/{version('tallyd')}",
+            "User-Agent": _user_agent(),
             "Accept": ACCEPT,
             "Accept-Encoding": "gzip" if settings.enable_compression else "identity",
             "X-Prometheus-Scrape-Timeout-Seconds": seconds,
@@ -193,6 +194,11 @@ class Fetcher:
             text = f"{error.filename} cannot be read: {why}"
             raise FetchError(Failure.CREDENTIALS, text) from error
         return {"Authorization": authorization} if authorization else {}
+
+
+@cache
+def _user_agent() -> str:
+    return f"tallyd/{version('tallyd')}"
 
 
 def _url(url: str) -> URL:

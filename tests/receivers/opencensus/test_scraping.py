@@ -343,11 +343,11 @@ async def test_a_large_page_in_parts() -> None:
 
 
 async def test_stop() -> None:
-    """Stopping ends every loop, those that were ending already too; safe twice and before anything began."""
+    """Stopping ends every loop, those that were ending already too; safe twice, and what comes later begins none."""
     async with reading() as run:
-        await run.scraping.stop()
         run.open("pod-a")
         run.scraping.closed(run.open("pod-b", "127.0.0.2"))
         await run.scraping.stop()
+        run.open("pod-c")
         await run.scraping.stop()
         assert run.scraping._tasks == set()
