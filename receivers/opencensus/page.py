@@ -1,21 +1,18 @@
 """The page that a sidecar serves for Prometheus -> the data points that it pushes.
 
-daprd shows the same views both ways: the page puts `dapr_` before the name, writes `_` for what Prometheus does not take,
-leaves out metrics without rows, and shows a tag that was not recorded as an empty label. Only what somebody reads is
-parsed: the plain twin of the reading here is `receivers.prometheus.exposition`.
+daprd shows the same views both ways, but for metrics without rows, which the page leaves out. Only what somebody reads
+is parsed: the plain twin of the reading here is `receivers.prometheus.exposition`.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import pairwise
 from typing import Final, NamedTuple, cast
 
-from receivers.consumer import Count
 from receivers.model import (
     AnyValue,
     DataPoint,
@@ -23,54 +20,15 @@ from receivers.model import (
     EncodedRow,
     HistogramDataPoint,
     Metric,
-    MetricHeader,
     MetricType,
     NumberDataPoint,
 )
-from receivers.opencensus.decode import PHANTOM_VALUE, Layout
-from receivers.opencensus.labels import keys_of_values
+from receivers.opencensus.page_names import Naming, Reader
 from receivers.opencensus.refusals import Refusal
 
-PREFIX: Final = "dapr_"
-"""The namespace that daprd gives its page (opencensus.md 4.14)."""
-MAX_NAME_CHARACTERS: Final = 100
-"""What the page keeps of a name."""
-MAX_LABEL_SETS: Final = 16_384
-"""Label sets remembered, of all senders together; those of replicas are the same."""
-MAX_LABEL_CHARACTERS: Final = 2_048
-"""Of a label set that is remembered."""
-_NOT_IN_NAME: Final = re.compile(r"[^A-Za-z0-9_]")
 _SAMPLE: Final = re.compile(r"([\w:]+)(?:\{(.*)\})? (\S+)", re.ASCII)
-_PAIR: Final = re.compile(r'([A-Za-z_]\w*)="((?:[^"\\]|\\.)*)"', re.ASCII)
-_PAIRS: Final = re.compile(rf"(?:{_PAIR.pattern}(?:,|\Z))*", re.ASCII)
 _BOUND: Final = re.compile(r'(?:\A|,)le="([^"\\]*)"(?=,|\Z)')
-_ESCAPE: Final = re.compile(r"\\(.)")
-_ESCAPED: Final = {"n": "\n"}
-
 Attributes = dict[str, AnyValue]
-Labels = tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Naming:
-    """What is called how on a page; one object for all senders with the same MetricDescriptor."""
-
-    layout: Layout
-    name: str
-    """On the page."""
-    keys: tuple[tuple[str, str], ...]
-    """(on the page, as pushed), in the order of the wire."""
-
-    @property
-    def header(self) -> MetricHeader:
-        """The header as pushes have it, the same object."""
-        return self.layout.header
-
-
-def name_on_page(layout: Layout) -> Naming:
-    """Return what a pushed metric and its label keys are called on a page."""
-    keys = tuple((_sanitized(key), key) for key in layout.label_keys)
-    return Naming(layout, PREFIX + _sanitized(layout.header.name), keys)
 
 
 def families(text: str) -> dict[str, str]:
@@ -89,41 +47,6 @@ class Row(NamedTuple):
     labels: str
     """As they stand on the page."""
     start_unix_nano: int
-
-
-class Reader:
-    """How pages are read: what is wrong goes to `count`, label sets are remembered."""
-
-    def __init__(self, count: Count) -> None:
-        self.count = count
-        self._known = lru_cache(MAX_LABEL_SETS)(pushed_labels)
-
-    def labels(self, naming: Naming, text: str) -> Labels | Refusal:
-        """Return what `pushed_labels` does."""
-        if len(text) > MAX_LABEL_CHARACTERS:
-            return pushed_labels(naming, text)
-        return self._known(naming, text)
-
-
-def pushed_labels(naming: Naming, text: str) -> Labels | Refusal:
-    """Return the labels that a push has for a row of a page, wrong ones too where a push is shifted beyond repair.
-
-    A push leaves out the values of absent tags, so that later ones slide to the keys before them (opencensus.md 4.1): what
-    is repaired there is right here from the beginning, and for what is not, one series must not become two.
-    """
-    if _PAIRS.fullmatch(text) is None:
-        return Refusal.UNDECODABLE_SERIES
-    shown = {key: _unescaped(value) for key, value in _PAIR.findall(text)}
-    layout = naming.layout
-    keys: Sequence[str] = layout.label_keys
-    if shown.keys() == {key for key, _ in naming.keys}:
-        values = [shown[key] for key, _ in naming.keys if shown[key]]
-        keys = keys_of_values(layout.header.name, layout.label_keys, values) or keys
-    else:  # not what this descriptor says: then the page knows best
-        keys, values = [key for key in shown if shown[key]], [one for one in shown.values() if one]
-    if layout.may_hold_phantoms and values and values[0].startswith(PHANTOM_VALUE):
-        return Refusal.PHANTOM_SERIES
-    return tuple(zip(keys, values, strict=False))
 
 
 class PageMetric(Metric):
@@ -155,6 +78,23 @@ class PageMetric(Metric):
         is_histogram = self.header.type is MetricType.HISTOGRAM
         name = self._naming.name + ("_count" if is_histogram else "")
         return f"\n{self._lines}".count(f"\n{name}{{") + f"\n{self._lines}".count(f"\n{name} ")
+
+    def cut(self, most: int) -> Iterator[PageMetric]:
+        """Yield metrics of at most so many points, which are this one's; itself if it has no more."""
+        if self.point_count() <= most:
+            yield self
+            return
+        # Of a histogram the count is the last line (as of Prometheus' text format).
+        last = f"{self._naming.name}_count" if self.header.type is MetricType.HISTOGRAM else ""
+        lines = self._lines.split("\n")
+        ends = [number for number, line in enumerate(lines, 1) if line.startswith(last)]
+        first = 0
+        for end in [*ends[most - 1 : -1 : most], len(lines)]:
+            part = "\n".join(lines[first:end])
+            first = end
+            yield PageMetric(
+                self._naming, part, self._start_unix_nano, self._at_unix_nano, self._reader
+            )
 
     def rows(self) -> list[EncodedRow]:
         """Return each good point, in the page's order."""
@@ -288,17 +228,3 @@ class _Parts:
             return
         if math.isfinite(number):
             self.buckets[number] = int(value)
-
-
-def _sanitized(text: str) -> str:
-    """Return `text` as the page writes names: at most 100 characters, and none that Prometheus does not take."""
-    text = _NOT_IN_NAME.sub("_", text[:MAX_NAME_CHARACTERS])
-    if text[:1].isdigit():
-        return f"key_{text}"
-    return f"key{text}" if text[:1] == "_" else text
-
-
-def _unescaped(value: str) -> str:
-    if "\\" not in value:
-        return value
-    return _ESCAPE.sub(lambda found: _ESCAPED.get(found[1], found[1]), value)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from receivers.consumer import Batch
 from receivers.model import Metric, ResourceMetrics, ScopeMetrics
 from receivers.opencensus.decode import WireMetric
+from receivers.opencensus.page import PageMetric
 
 SERIES_AT_ONCE = 500
 """A report of daprd has some 300 series; new ones take 20 us each where they are stored."""
@@ -51,7 +52,7 @@ def _with(batch: Batch, groups: list[ResourceMetrics]) -> Batch:
 
 def _cut(metrics: list[Metric]) -> Iterator[Metric]:
     for metric in metrics:
-        if isinstance(metric, WireMetric):
+        if isinstance(metric, WireMetric | PageMetric) and metric.encoded is not None:
             yield from metric.cut(SERIES_AT_ONCE)
         else:
             yield metric
@@ -60,4 +61,4 @@ def _cut(metrics: list[Metric]) -> Iterator[Metric]:
 def _series(metric: Metric) -> int:
     if isinstance(metric, WireMetric):
         return metric.series_count
-    return metric.point_count() if metric.encoded is not None else 0
+    return metric.point_count() if isinstance(metric, PageMetric) else 0

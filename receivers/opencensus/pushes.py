@@ -10,7 +10,8 @@ from receivers.consumer import Batch
 from receivers.errors import DecodeError
 from receivers.model import MetricHeader, MetricType, Resource, ResourceMetrics, Scope, ScopeMetrics
 from receivers.opencensus.decode import Layout, WireMetric
-from receivers.opencensus.page import Naming, PageMetric, Reader, families, name_on_page
+from receivers.opencensus.page import PageMetric, families
+from receivers.opencensus.page_names import Naming, Reader, name_on_page
 
 MAX_NAMES: Final = 4_096
 """Of one sender, and of all together; daprd has 79."""

@@ -16,7 +16,7 @@ import structlog
 from receivers.consumer import Batch, Clock, Count, Presence, Sender
 from receivers.errors import DecodeError
 from receivers.model import Resource
-from receivers.opencensus.page import Reader
+from receivers.opencensus.page_names import Reader
 from receivers.opencensus.parts import parts_of
 from receivers.opencensus.pushes import Names, Pushes
 from receivers.prometheus.fetch import Fetcher, FetchError, FetchSettings

@@ -33,6 +33,19 @@ def test_report_interval() -> None:
     assert sender.interval_ms == 15_000
 
 
+def test_sample_interval() -> None:
+    """What an asker is told is how far samples are apart: as readings are, until a report was needed."""
+    driver = Driver()
+    driver.open("a")
+    driver.report("a", 22 * S, (REQUESTS, 20 * S, 10.0))
+    assert _interval(driver) == 20 * S
+    for at in (25 * S, 30 * S):
+        _read(driver, at, at / S)
+    assert _interval(driver) == 5 * S
+    driver.report("a", 42 * S, (REQUESTS, 40 * S, 40.0))
+    assert _interval(driver) == 20 * S
+
+
 def test_deadline() -> None:
     """Whose page is read is alive; after the last reading it has 2.2 of its report intervals, not of the readings'."""
     sender = every_20_s()
@@ -109,3 +122,7 @@ def _read(driver: Driver, at: int, value: float, start: int | None = None) -> No
 
 def _known_until(driver: Driver) -> int:
     return int(driver.select(equal("__name__", "requests")).senders.known_until_ms[0]) - T0
+
+
+def _interval(driver: Driver) -> int:
+    return int(driver.select(equal("__name__", "requests")).senders.report_interval_ms[0])

@@ -10,7 +10,7 @@ from receivers.consumer import Batch
 from receivers.errors import DecodeError
 from receivers.model import DataPoint, HistogramDataPoint, Metric, NumberDataPoint, Resource
 from receivers.opencensus.decode import Decoder, WireMetric
-from receivers.opencensus.page import Reader, name_on_page
+from receivers.opencensus.page_names import Reader, name_on_page
 from receivers.opencensus.pushes import Names, Pushes
 from receivers.opencensus.stream import StreamState
 from tests.support.consumers import Counts

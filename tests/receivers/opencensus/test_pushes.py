@@ -12,7 +12,8 @@ from receivers.consumer import Batch
 from receivers.errors import DecodeError
 from receivers.model import DataPoint, Resource
 from receivers.opencensus.decode import Decoder, WireMetric
-from receivers.opencensus.page import PageMetric, Reader, families
+from receivers.opencensus.page import PageMetric, families
+from receivers.opencensus.page_names import Reader
 from receivers.opencensus.pushes import Names, Pushes
 from receivers.opencensus.stream import StreamState
 from receivers.prometheus.exposition import decode_page
@@ -99,6 +100,25 @@ def test_the_plain_twin() -> None:
         for one in group.scope_metrics[0].metrics
     }
     assert {name: number for name, number in found.items() if number} == expected
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 1_000])
+def test_cut(most: int) -> None:
+    """Cut metrics have the same points in the same order, none more than asked for."""
+    batches = dict(reports())["busy-3"]
+    pushes = Pushes(Names(), Resource())
+    pushes.learn(batches[-1])
+    text = page_of(wire_metrics(batches[-1]), batches[-1].resource_metrics[0].resource)
+
+    def read() -> list[PageMetric]:
+        [group] = pushes.read(text, AT, Reader(Counts()))
+        metrics = group.scope_metrics[0].metrics
+        return [one for one in metrics if isinstance(one, PageMetric)]
+
+    for whole, other in zip(read(), read(), strict=True):
+        parts = list(other.cut(most))
+        assert all(part.point_count() <= most for part in parts)
+        assert [point for part in parts for point in part.data_points] == whole.data_points
 
 
 def test_a_shift_that_nobody_repairs() -> None:
