@@ -64,6 +64,7 @@ def copy_batch(batch: Batch) -> Batch:
             for group in batch.resource_metrics
         ],
         batch.context,
+        times_are_ours=batch.times_are_ours,
     )
 
 

@@ -38,7 +38,7 @@ class Senders:
     known_until_ms: Int64Array
     """int64[k]: the last report's time on the sender's own (corrected) clock; its arrival if it held no samples."""
     report_interval_ms: Int64Array
-    """int64[k]: median of the last five gaps between reports, or the protocol's default."""
+    """int64[k]: median of the last five gaps between reports, or the protocol's default; less where values are read in between."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

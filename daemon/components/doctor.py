@@ -68,6 +68,18 @@ def _check_targets(runtime: Runtime, _answers: Answers | None) -> Iterator[Findi
             )
 
 
+def _check_pages(runtime: Runtime, _answers: Answers | None) -> Iterator[Finding]:
+    for receiver, problems in runtime.unread_pages.items():
+        unread = [f"{sender} ({why})" for sender, why in problems().items()]
+        if unread:
+            yield Finding(
+                Severity.WARNING,
+                f"the metrics pages of {len(unread)} senders cannot be read, their reports count instead: {_listed(unread)}",
+                "look at the sidecars' annotations dapr.io/enable-metrics and dapr.io/metrics-port, at the network policies, "
+                f"and at the port below scrape_senders of receivers.{receiver}",
+            )
+
+
 def counted(runtime: Runtime) -> Counted:
     """Return what has been counted until now."""
     dropped = runtime.metrics.counters(FILTERED, "", label="filter").values
@@ -213,6 +225,7 @@ _CHECKS: Final[Sequence[Check]] = (
     _check_configuration,
     _check_senders,
     _check_targets,
+    _check_pages,
     _check_filters,
     _check_triggers,
     _check_clocks,

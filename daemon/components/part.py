@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, NamedTuple, Protocol, runtime_checkable
 
@@ -89,6 +89,8 @@ class Runtime:
     """What had been counted when the configuration in force was taken over."""
     serving: Serving
     """What gRPC's health service tells on every port."""
+    unread_pages: dict[str, Callable[[], Mapping[str, str]]] = field(default_factory=dict)
+    """By receiver: the senders whose metrics page cannot be read (scrape_senders), and why not."""
 
     def passed(self, receiver: str, transport: str) -> Passed:
         """Return where a receiver counts its data points, under the Collector's names (otlp.md 7)."""

@@ -54,7 +54,7 @@ def _build_scraping(
 ) -> Scraping | None:
     if config is None:
         return None
-    # Imported where it is used: a client and the parser of pages take memory that most need not have.
+    # Imported where it is used: most need not have it.
     from receivers.opencensus.scraping import ScrapeSettings, SenderScraping  # noqa: PLC0415
 
     scraping = SenderScraping(
@@ -76,4 +76,5 @@ def _build_scraping(
         lambda: scraping.unread,
         receiver=component_id,
     )
+    runtime.unread_pages[component_id] = scraping.problems
     return scraping

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Final
 
 from daemon.config.fields import DurationMs, Endpoint, SizeMiB, rejected
-from daemon.config.markers import AfterValidator, Field
+from daemon.config.markers import AfterValidator, BeforeValidator, Field
 from daemon.config.sending import refuse
 from daemon.config.server_tls import ServerTlsConfig
 
@@ -30,6 +30,11 @@ class ScrapeSendersConfig:
     """Between two readings of one sidecar's page."""
 
 
+def _default_if_empty(value: object) -> object:
+    """Return the defaults for `scrape_senders:` with nothing behind it: naming it switches it on."""
+    return {} if value is None else value
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenCensusConfig:
     """What users write below `receivers.opencensus`."""
@@ -38,7 +43,7 @@ class OpenCensusConfig:
     """host:port to listen on."""
     max_recv_msg_size_mib: SizeMiB = 16
     """A sidecar whose report is larger never recovers (opencensus.md 4.10)."""
-    scrape_senders: ScrapeSendersConfig | None = None
+    scrape_senders: Annotated[ScrapeSendersConfig | None, BeforeValidator(_default_if_empty)] = None
     """Read the metrics page of each connected sidecar between its reports."""
     tls: ServerTlsConfig | None = None
     auth: Annotated[

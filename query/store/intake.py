@@ -99,7 +99,21 @@ class Intake:
             return self._add_up(sender, at_ms, part, part.starts_ms)
         if np.count_nonzero(part.times_ms <= self._rows.gate_ms.take(part.rows)):
             part = part.only(self._sort_out(sender, at_ms, part))
+        if sender.is_read:
+            part = part.only(self._not_overtaken(part))
         return self._once(at_ms, part)
+
+    def _not_overtaken(self, part: Part) -> BoolArray:
+        """Return which values are no older ones that came later, by a clock that is off; those are counted.
+
+        Of a sender that is read between its reports: a process that begins anew is another sender, or declares a start.
+        """
+        last = self._rows.last_value.take(part.rows)
+        with np.errstate(invalid="ignore"):
+            fell = part.values < last - ROUNDING * np.abs(last)
+        fell &= self._rows.is_counter.take(part.rows)
+        self._counters["late"] += int(np.count_nonzero(fell))
+        return ~fell
 
     def _once(self, at_ms: int, part: Part) -> int:
         """Append one sample, later than the newest, to each row of `part`."""

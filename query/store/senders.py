@@ -42,6 +42,7 @@ class Sender:
         "excused_at_ms",
         "gap_from_ms",
         "gaps_ms",
+        "is_read",
         "known_before_ms",
         "lags_ms",
         "lapsed_names",
@@ -51,6 +52,7 @@ class Sender:
         "newest_sample_ms",
         "number",
         "older_names",
+        "reading_gap_ms",
         "report_at_ms",
         "sampled",
         "series_count",
@@ -72,6 +74,10 @@ class Sender:
         self.gap_from_ms = NO_TIME
         """Where the current gap began: the first message of the last report."""
         self.gaps_ms: list[int] = []
+        self.is_read = False
+        """Its values are read between its reports too: a counter that falls is then an older value, which came later."""
+        self.reading_gap_ms = 0
+        """Between the last two reports, if the last was such a reading."""
         self.lags_ms: list[tuple[int, int]] = []
         """(first arrival, arrival less newest sample time) of the last reports with samples, uncorrected."""
         self.sampled = False
@@ -106,6 +112,11 @@ class Sender:
         return gaps_ms[middle] if len(gaps_ms) % 2 else (gaps_ms[middle - 1] + gaps_ms[middle]) // 2
 
     @property
+    def sample_interval_ms(self) -> int:
+        """How long its samples are apart: as its reports, or less where they are read in between."""
+        return min(self.interval_ms, self.reading_gap_ms or self.interval_ms)
+
+    @property
     def deadline_ms(self) -> int:
         """When the sender counts as ended if nothing more is heard (keda.md 6.3.5)."""
         heard_at_ms = max(self.report_at_ms, self.excused_at_ms)
@@ -127,6 +138,10 @@ class Sender:
             self.known_before_ms = self.known_until_ms
         if is_regular:
             self.hear(at_ms)
+            self.reading_gap_ms = 0
+        else:
+            self.is_read = True
+            self.reading_gap_ms = max(at_ms - self.report_at_ms, 1)
         self.settle_names()
         self.report_at_ms = at_ms
         self.sampled = False
@@ -242,6 +257,7 @@ class SenderTable:
         self.live = np.zeros(0, dtype=np.bool_)
         self.known_until_ms = np.zeros(0, dtype=np.int64)
         self.interval_ms = np.zeros(0, dtype=np.int64)
+        """Between samples, which is between reports where nothing is read in between."""
         self.deadline_ms = np.zeros(0, dtype=np.int64)
 
     def __len__(self) -> int:
@@ -292,7 +308,7 @@ class SenderTable:
         """Write what questions need of `sender` into the arrays."""
         number = sender.number
         self.known_until_ms[number] = sender.known_until_ms
-        self.interval_ms[number] = sender.interval_ms
+        self.interval_ms[number] = sender.sample_interval_ms
         self.deadline_ms[number] = sender.deadline_ms
 
     def excuse(self, now_ms: int) -> None:

@@ -165,9 +165,9 @@ class WireMetric(Metric):
 
     def first_start_unix_nano(self) -> int:
         """Return since when the first series counts; 0 without one: all series of one view have the same (opencensus.md 4.5)."""
-        for _, (_, raw_start, _), _ in self._series():
+        for raw in self._message.timeseries[:1]:
             try:
-                return unix_nano(schema.TimestampParts.FromString(raw_start))
+                return unix_nano(schema.TimestampParts.FromString(cut_series(raw)[0]))
             except schema.WireError:
                 break
         return 0

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from receivers.consumer import Batch
 from receivers.model import Metric, ResourceMetrics, ScopeMetrics
 from receivers.opencensus.decode import WireMetric
+from receivers.opencensus.page import PageMetric
 
 SERIES_AT_ONCE = 500
 """A report of daprd has some 300 series; new ones take 20 us each where they are stored."""
@@ -29,22 +30,35 @@ def parts_of(batch: Batch) -> Iterator[Batch]:
         for scoped in group.scope_metrics:
             for metric in _cut(scoped.metrics):
                 if _series(metric) > room and groups:
-                    yield Batch(batch.sender, batch.received_at_ms, groups)
+                    yield _with(batch, groups)
                     groups, room = [], SERIES_AT_ONCE
                 groups.append(
                     ResourceMetrics(group.resource, [ScopeMetrics(scoped.scope, [metric])])
                 )
                 room -= _series(metric)
-    yield Batch(batch.sender, batch.received_at_ms, groups)
+    yield _with(batch, groups)
+
+
+def _with(batch: Batch, groups: list[ResourceMetrics]) -> Batch:
+    """Return a batch with the head of `batch`."""
+    return Batch(
+        batch.sender,
+        batch.received_at_ms,
+        groups,
+        batch.context,
+        times_are_ours=batch.times_are_ours,
+    )
 
 
 def _cut(metrics: list[Metric]) -> Iterator[Metric]:
     for metric in metrics:
-        if isinstance(metric, WireMetric):
+        if isinstance(metric, WireMetric | PageMetric) and metric.encoded is not None:
             yield from metric.cut(SERIES_AT_ONCE)
         else:
             yield metric
 
 
 def _series(metric: Metric) -> int:
-    return metric.series_count if isinstance(metric, WireMetric) else 0
+    if isinstance(metric, WireMetric):
+        return metric.series_count
+    return metric.point_count() if isinstance(metric, PageMetric) else 0

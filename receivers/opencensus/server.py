@@ -19,6 +19,7 @@ from receivers.consumer import NOT_COUNTED, Batch, Clock, Consumer, Count, Passe
 from receivers.errors import ConsumeError, DecodeError, RetryableError
 from receivers.grpc_services import GrpcServices, Serving
 from receivers.listening import SERVER_OPTIONS, listen
+from receivers.model import Resource
 from receivers.opencensus.decode import Decoder
 from receivers.opencensus.parts import parts_of
 from receivers.opencensus.refusals import Refusal
@@ -48,8 +49,11 @@ class Scraping(Protocol):
     hand_on: Callable[[Batch], None]
     """Takes what was read; the server sets it."""
 
-    def opened(self, sender: Sender, host: str) -> None:
-        """A stream of `sender` has begun; it comes from the IP address `host`."""
+    def start(self) -> None:
+        """Take senders, again after `stop`."""
+
+    def opened(self, sender: Sender, host: str, resource: Resource) -> None:
+        """A stream of `sender` has begun; it comes from the IP address `host`, `resource` is what its Node says."""
 
     def closed(self, sender: Sender) -> None:
         """A stream of `sender` has ended."""
@@ -128,6 +132,8 @@ class OpenCensusServer:
             ListenError: the endpoint cannot be opened.
         """
         self._stopping = False
+        if self._scraping is not None:
+            self._scraping.start()
         server = grpc.aio.server(options=self._options)
         self._services = GrpcServices([METRICS_SERVICE], official_files, self._serving)
         server.add_generic_rpc_handlers((*self._handlers(), self._services))
@@ -189,10 +195,9 @@ class OpenCensusServer:
             self._streams.discard(task)
 
     async def _read_metrics(self, context: Context) -> None:
-        peer = peer_address(context.peer())
-        state = StreamState(self._decoder, peer)
+        state = StreamState(self._decoder, peer_address(context.peer()))
         messages = 0
-        with self._present(peer) as be_present:
+        with self._present(state) as be_present:
             while (raw := await context.read()) is not grpc.aio.EOF:
                 messages += 1
                 try:
@@ -206,7 +211,7 @@ class OpenCensusServer:
             self._count(Refusal.ONE_MESSAGE_STREAM, 1)
 
     @contextmanager
-    def _present(self, peer: str) -> Iterator[Callable[[Sender, int], None]]:
+    def _present(self, state: StreamState) -> Iterator[Callable[[Sender, int], None]]:
         """Give a function that tells Presence who sends the stream; the end of the block closes the last sender."""
         present: Sender | None = None
 
@@ -218,7 +223,7 @@ class OpenCensusServer:
                 present = sender
                 self._presence.opened(sender, at_ms)
                 if self._scraping is not None:
-                    self._scraping.opened(sender, peer)
+                    self._scraping.opened(sender, state.peer, state.resource)
 
         self.active_streams += 1
         try:

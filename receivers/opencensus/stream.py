@@ -35,11 +35,12 @@ class StreamState:
 
     def __init__(self, decoder: Decoder, peer: str) -> None:
         self._decoder = decoder
-        self._peer = peer
+        self.peer = peer
         self._node_bytes: bytes | None = None
         self._node: NodeParts | None = None
         self._resource_bytes = b""
-        self._resource = Resource()
+        self.resource = Resource()
+        """Of the Node and of the Resource last sent."""
         self._metric_resources: dict[bytes, Resource] = {}
         self.sender: Sender | None = None
 
@@ -85,9 +86,9 @@ class StreamState:
         resource = decode_resource(node, resource_bytes)
         if node is not self._node:
             self._metric_resources.clear()
-            self.sender = Sender("opencensus", sender_identity(node, self._peer))
+            self.sender = Sender("opencensus", sender_identity(node, self.peer))
         self._node_bytes, self._node = node_bytes, node
-        self._resource_bytes, self._resource = resource_bytes, resource
+        self._resource_bytes, self.resource = resource_bytes, resource
 
     # Any: a repeated field of message objects; protobuf ships no types.
     def _groups(self, metrics: Any) -> list[ResourceMetrics]:
@@ -106,7 +107,7 @@ class StreamState:
                 own: list[Metric] = [WireMetric(layout, message)]
                 groups.append(ResourceMetrics(resource, [ScopeMetrics(_SCOPE, own)]))
         if shared:
-            groups.insert(0, ResourceMetrics(self._resource, [ScopeMetrics(_SCOPE, shared)]))
+            groups.insert(0, ResourceMetrics(self.resource, [ScopeMetrics(_SCOPE, shared)]))
         return groups
 
     # Any: a message object; protobuf ships no types.

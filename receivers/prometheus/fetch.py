@@ -10,6 +10,7 @@ import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -83,6 +84,8 @@ class FetchSettings:
     """Quoted as it is sent."""
     timeout_ms: int
     """Until the last byte of the body."""
+    connect_timeout_ms: int | None = None
+    """Of that, until there is a connection."""
     max_body_bytes: int
     """After decompression."""
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -103,7 +106,7 @@ class Fetcher:
         self._settings = settings
         seconds = f"{settings.timeout_ms / 1000:.3f}".rstrip("0").rstrip(".")
         self._headers = {
-            "User-Agent": f"tallyd/{version('tallyd')}",
+            "User-Agent": _user_agent(),
             "Accept": ACCEPT,
             "Accept-Encoding": "gzip" if settings.enable_compression else "identity",
             "X-Prometheus-Scrape-Timeout-Seconds": seconds,
@@ -124,6 +127,9 @@ class Fetcher:
         try:
             async with asyncio.timeout(settings.timeout_ms / 1000):
                 return await self._fetch()
+        except aiohttp.ConnectionTimeoutError as error:
+            text = f"no connection within {settings.connect_timeout_ms} ms"
+            raise FetchError(Failure.TIMEOUT, text) from error
         except TimeoutError as error:
             text = f"no whole page within {settings.timeout_ms} ms"
             raise FetchError(Failure.TIMEOUT, text) from error
@@ -169,10 +175,13 @@ class Fetcher:
         import aiohttp  # noqa: PLC0415  # see `fetch`
 
         if self._session is None:
+            connect_ms = self._settings.connect_timeout_ms
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=1, keepalive_timeout=300.0),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None),
+                timeout=aiohttp.ClientTimeout(
+                    total=None, sock_connect=connect_ms / 1000 if connect_ms else None
+                ),
                 auto_decompress=False,
             )
         return self._session
@@ -185,6 +194,11 @@ class Fetcher:
             text = f"{error.filename} cannot be read: {why}"
             raise FetchError(Failure.CREDENTIALS, text) from error
         return {"Authorization": authorization} if authorization else {}
+
+
+@cache
+def _user_agent() -> str:
+    return f"tallyd/{version('tallyd')}"
 
 
 def _url(url: str) -> URL:

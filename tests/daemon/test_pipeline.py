@@ -171,7 +171,9 @@ def test_copy() -> None:
     original = batch("a")
     scoped = original.resource_metrics[0].scope_metrics[0]
     scoped.metrics.append(Metric(MetricHeader(name="b"), wire))  # type: ignore[arg-type]  # a double
+    original.times_are_ours = True
     copied = copy_batch(original)
+    assert copied.times_are_ours
     target = copied.resource_metrics[0].scope_metrics[0].metrics
     target[0].data_points[0].attributes["k"] = "v"
     target.pop()

@@ -9,6 +9,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import cast
 
 from daemon.check import load_checked
 from daemon.config.errors import InvalidConfigurationError
@@ -32,16 +33,19 @@ from query.store.settings import StoreSettings
 from query.store.store import Store
 from receivers.consumer import Batch
 from receivers.errors import DecodeError
-from receivers.model import ResourceMetrics
+from receivers.model import Resource, ResourceMetrics
 from receivers.opencensus.decode import Decoder as OpenCensusDecoder
 from receivers.opencensus.node import decode_node, decode_resource
+from receivers.opencensus.page import PageMetric
+from receivers.opencensus.page_names import Reader
+from receivers.opencensus.pushes import Names, Pushes
 from receivers.opencensus.stream import StreamState
 from receivers.otlp.decode import Decoder as OtlpDecoder
 from receivers.otlp.json_body import transcode_json
 from receivers.prometheus.exposition import decode_page
 from receivers.prometheusremotewrite.decode import Decoder as RemoteWriteDecoder
 from receivers.prometheusremotewrite.receiver import uncompress
-from tests.support.opencensus_messages import HELLO
+from tests.support import opencensus_messages as oc
 
 NOW_MS = 1_730_419_260_000
 MAX_BYTES = 2**20
@@ -67,7 +71,7 @@ def _read(metrics: list[ResourceMetrics]) -> None:
 
 def _opencensus(data: bytes) -> None:
     state = StreamState(OpenCensusDecoder(_Ignored()), "10.0.0.1")
-    state.receive(HELLO, 0)
+    state.receive(oc.HELLO, 0)
     batch: Batch | None = state.receive(data, NOW_MS)
     if batch is not None:
         _read(list(batch.resource_metrics))
@@ -118,6 +122,31 @@ def _page(data: bytes) -> None:
     for content_type in PAGES:
         with contextlib.suppress(DecodeError):
             decode_page(_text(data), content_type=content_type, at_unix_nano=NOW_MS * 10**6)
+
+
+def _sidecar_page(data: bytes) -> None:
+    """Read after a report of a counter and a distribution, in whole and cut, as rows and as points."""
+    state = StreamState(OpenCensusDecoder(_Ignored()), "10.0.0.1")
+    value = oc.distribution(3, 9.0, (1.0, 10.0), (1, 1, 1))
+    metrics = (
+        oc.ci("runtime/m", ("app_id", "status"), ("a", "200")),
+        oc.metric(
+            "lat/ms",
+            oc.CUMULATIVE_DISTRIBUTION,
+            ("app_id",),
+            [(("a",), [oc.point(value, field="distribution_value")])],
+        ),
+    )
+    pushes = Pushes(Names(), Resource())
+    pushes.learn(cast("Batch", state.receive(oc.request(*metrics, node=oc.N1), NOW_MS)))
+    [group] = pushes.read(_text(data), NOW_MS * 10**6, Reader(_Ignored()))
+    assert len(group.scope_metrics[0].metrics) == 2
+    for one in group.scope_metrics[0].metrics:
+        assert isinstance(one, PageMetric)
+        for part in one.cut(2):
+            for row in part.rows():
+                part.describe(row.key)
+            assert len(part.data_points) <= max(part.point_count(), 2)
 
 
 def _promql(data: bytes) -> None:
@@ -215,6 +244,7 @@ TARGETS: dict[str, tuple[Callable[[bytes], None], tuple[type[Exception], ...]]] 
     "otlp_json": (_otlp_json, (DecodeError,)),
     "remote_write": (_remote_write, (DecodeError,)),
     "page": (_page, ()),
+    "sidecar_page": (_sidecar_page, (DecodeError,)),
     "promql": (_promql, (QuerySyntaxError,)),
     "metric_query": (_metric_query, ()),
     "ottl_condition": (_condition, ()),

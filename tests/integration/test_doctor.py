@@ -12,6 +12,7 @@ import structlog
 from daemon.cli import main
 from tests.support.opencensus_messages import ci, node, request
 from tests.support.running_app import RunningApp, running_app
+from tests.support.sidecar_page import sidecar_page
 
 pytestmark = pytest.mark.integration
 
@@ -155,6 +156,26 @@ async def test_a_clock_that_is_off(doctor: Doctors) -> None:
     assert "pod-7" in what
     assert "by -3600 s" in what
     assert "NTP" in do
+
+
+async def test_a_page_that_cannot_be_read(doctor: Doctors) -> None:
+    """With scrape_senders: the sidecar, what its page answers, and where to look."""
+    async with sidecar_page(lambda: "") as page:
+        page.status = 503
+        config = f"receivers: {{opencensus: {{scrape_senders: {{port: {page.port}}}}}}}"
+        async with (
+            running_app(config, at_ms=NOW_S * 1000) as run,
+            run.sidecar(request(node=node(host_name="pod-7"))) as sidecar,
+        ):
+            await sidecar.report(request(ci("m", at=NOW_S)), (NOW_S + 2) * 1000)
+            await run.at((NOW_S + 8) * 1000)
+            await run.until(
+                lambda: any(unread() for unread in run.app._runtime.unread_pages.values())
+            )
+            what, do = one(await doctor(run).findings(), "cannot be read, their reports count")
+    assert "pod-7" in what
+    assert "HTTP status 503" in what
+    assert "dapr.io/metrics-port" in do
 
 
 async def test_two_streams_of_one_identity(doctor: Doctors) -> None:

@@ -59,7 +59,7 @@ class Pod:
             await self.sidecar.report(request(row, other))
 
     def _answers(self) -> float:
-        outcomes = ("ok", "status", "foreign", "connection", "timeout")
+        outcomes = ("ok", "overtaken", "status", "foreign", "connection", "timeout")
         return sum(self.scrapes(outcome) for outcome in outcomes)
 
 
@@ -117,6 +117,25 @@ async def test_a_burst_is_seen_sooner(scrape: bool, at_latest_s: int) -> None:
     assert max(told.values()) == pytest.approx(2.666, abs=0.1)
     assert 55 <= len(seen) <= 65
     assert told[115] == told[230] == 1.0
+
+
+def three_callers(at_s: int) -> int:
+    """One call a second, from 123 s on three."""
+    return at_s + 2 * max(0, at_s - 123)
+
+
+@pytest.mark.parametrize(
+    ("scrape", "at_latest_s"),
+    [pytest.param(True, 66, id="pages"), pytest.param(False, 79, id="reports only")],
+)
+async def test_three_callers(scrape: bool, at_latest_s: int) -> None:
+    """Two more callers are 3.0 once a window's minute has passed and been read: 60 to 66 s, not 79, and never more."""
+    told = await story(three_callers, 215, scrape=scrape)
+    full = [at_s - 123 for at_s, value in told.items() if value == 3.0]
+    assert 60 <= full[0] <= at_latest_s
+    assert scrape or full[0] == at_latest_s
+    assert full == list(range(full[0], 215 - 123 + 1))
+    assert max(told.values()) == 3.0
 
 
 async def test_samples_are_seconds_old() -> None:

@@ -67,20 +67,45 @@ def test_callers_change(scenario: Scenario, first_s: float) -> None:
 @pytest.mark.parametrize(
     ("scenario", "first_s"),
     [
-        pytest.param(short(1, 3), 52, id="1-to-3"),
-        pytest.param(short(3, 1), 75, id="3-to-1"),
-        pytest.param(long(1, 3), 52, id="1-to-3-default-window"),
-        pytest.param(long(3, 1), 360, id="3-to-1-default-window"),
+        pytest.param(short(1, 3), 50, id="1-to-3"),
+        pytest.param(short(1, 6), 70, id="1-to-6"),
+        pytest.param(short(3, 1), 70, id="3-to-1"),
+        pytest.param(short(6, 1), 82, id="6-to-1"),
+        pytest.param(short(1, 1, burst=True), math.inf, id="burst"),
+        pytest.param(long(1, 3), 50, id="1-to-3-default-window"),
+        pytest.param(long(3, 1), 358, id="3-to-1-default-window"),
+        pytest.param(long(2, 9, calls_per_s=1.0), 70, id="2-to-9-on-target"),
+        pytest.param(long(9, 2, calls_per_s=1.0), 360, id="9-to-2-on-target"),
     ],
 )
 def test_pages_are_read(scenario: Scenario, first_s: float) -> None:
-    """With samples 5 s old instead of 22 it is never over and always settles too, and some 10 s sooner."""
+    """With samples 5 s old instead of 22 it is never over and always settles too, and 10 to 20 s sooner."""
     results = runs(replace(scenario, scrape_s=5), Tallyd)
-    most = max(scenario.before, scenario.after)
+    never_over_and_settled(scenario, results)
+    assert median([run.first_at(scenario.after) for run in results]) <= first_s
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        pytest.param(short(1, 3), id="1-to-3"),
+        pytest.param(short(3, 1), id="3-to-1"),
+        pytest.param(short(1, 1, burst=True), id="burst"),
+        pytest.param(long(2, 9, calls_per_s=1.0), id="2-to-9-on-target"),
+    ],
+)
+def test_pages_fail(scenario: Scenario, share: float) -> None:
+    """However many pages cannot be read, pages and reports together are never over and always settle."""
+    results = runs(replace(scenario, scrape_s=5, unread_share=share), Tallyd, 8)
+    never_over_and_settled(scenario, results)
+
+
+def never_over_and_settled(scenario: Scenario, results: list[Run]) -> None:
+    most = 3 if scenario.burst else max(scenario.before, scenario.after)
     assert max(run.highest_value for run in results) <= most
     assert max(run.highest_replicas for run in results) == most
-    assert sum(settled(scenario, run) for run in results) == RUNS
-    assert median([run.first_at(scenario.after) for run in results]) <= first_s
+    assert sum(settled(scenario, run) for run in results) == len(results)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from query.estimator import round_down
 from query.scaling import Engine, Question
 from query.store.store import Series, Store, StoreSettings
 from query.values import OverTime
+from receivers.opencensus.scraping import FRESH_INTERVALS, MADE_BEFORE_MS
 
 SECOND = 1_000
 BEGIN_MS = 1_700_000_000_000
@@ -106,7 +107,9 @@ class Scenario:
     warm_up_s: int = 300
     phase_s: int = 600
     scrape_s: int = 0
-    """Time between two readings of a pod's page; 0 is none."""
+    """Time between two readings of a pod's page, from its start on; 0 is none."""
+    unread_share: float = 0.0
+    """Of readings that fail."""
 
 
 @dataclass(slots=True)
@@ -118,6 +121,8 @@ class Pod:
     gone: bool = False
     read_at_ms: int | None = None
     """When its page was read last."""
+    unread: bool = False
+    """It could not be, the last time."""
 
 
 @dataclass(slots=True)
@@ -207,6 +212,9 @@ class Loop:
         self._pods.append(pod)
         self._scaler.opened(pod.name, start_ms)
         self._at(start_ms + REPORT_MS, self._report, pod)
+        if self._scenario.scrape_s:
+            phase_ms = self._random.randrange(self._scenario.scrape_s * SECOND)
+            self._at(max(start_ms, BEGIN_MS) + phase_ms, self._read, pod)
 
     def _report(self, at_ms: int, pod: Pod) -> None:
         if not pod.gone:
@@ -214,24 +222,33 @@ class Loop:
             self._at(at_ms + REPORT_MS, self._report, pod)
 
     def _read(self, at_ms: int, pod: Pod) -> None:
-        if not pod.gone:
+        if pod.gone:
+            return
+        pod.unread = self._random.random() < self._scenario.unread_share
+        if not pod.unread:
             assert isinstance(self._scaler, Tallyd)
             self._scaler.sampled(pod.name, pod.count, start_ms=pod.start_ms, at_ms=at_ms)
             pod.read_at_ms = at_ms
-            self._at(at_ms + self._scenario.scrape_s * SECOND, self._read, pod)
+        self._at(at_ms + self._scenario.scrape_s * SECOND, self._read, pod)
 
     def _arrive(self, at_ms: int, pod: Pod, count: int, time_ms: int) -> None:
         if pod.gone:
             return
-        if pod.read_at_ms is not None and isinstance(self._scaler, Tallyd):
+        if self._is_left_out(at_ms, pod):
+            assert isinstance(self._scaler, Tallyd)
             self._scaler.heard(pod.name, at_ms)
         else:
             self._scaler.reported(
                 pod.name, count, start_ms=pod.start_ms, time_ms=time_ms, at_ms=at_ms
             )
-            if self._scenario.scrape_s:  # the first report tells what is on the page
-                phase_ms = self._random.randrange(self._scenario.scrape_s * SECOND)
-                self._at(at_ms + phase_ms, self._read, pod)
+
+    def _is_left_out(self, at_ms: int, pod: Pod) -> bool:
+        """Return whether the page has newer values than a report, as `receivers.opencensus.scraping` judges it."""
+        if pod.read_at_ms is None:
+            return False
+        since_ms = at_ms - pod.read_at_ms
+        fresh_ms = 0 if pod.unread else FRESH_INTERVALS * self._scenario.scrape_s * SECOND
+        return since_ms < max(fresh_ms, MADE_BEFORE_MS)
 
     def _sync(self, at_ms: int) -> None:
         value = min(self._scaler.value(at_ms), float(MAX_REPLICAS))

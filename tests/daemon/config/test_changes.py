@@ -30,6 +30,12 @@ service: {pipelines: {metrics: {processors: [filter]}}}
             "[::]:55678", "[::]:55679", ["receivers.opencensus.endpoint"], id="a receiver's port"
         ),
         pytest.param(
+            '55678"',
+            '55678", scrape_senders: {}',
+            ["receivers.opencensus.scrape_senders"],
+            id="sidecars' pages",
+        ),
+        pytest.param(
             "queries:",
             "hold_for: 1s, queries:",
             ["extensions.keda_scaler.hold_for"],

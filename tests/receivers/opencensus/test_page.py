@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from receivers.consumer import Batch
 from receivers.errors import DecodeError
-from receivers.model import DataPoint, HistogramDataPoint, Metric, NumberDataPoint
-from receivers.opencensus.decode import Decoder
-from receivers.opencensus.page import Pushes, page_name
+from receivers.model import DataPoint, HistogramDataPoint, Metric, NumberDataPoint, Resource
+from receivers.opencensus.decode import Decoder, WireMetric
+from receivers.opencensus.page_names import Reader, name_on_page
+from receivers.opencensus.pushes import Names, Pushes
 from receivers.opencensus.stream import StreamState
 from tests.support.consumers import Counts
 from tests.support.opencensus_messages import (
@@ -36,14 +37,16 @@ def pushed(*metrics: object) -> tuple[Pushes, Batch]:
         request(*metrics, node=N1), S * 1000
     )
     assert batch is not None
-    pushes = Pushes()
+    pushes = Pushes(Names(), Resource())
     pushes.learn(batch)
     return pushes, batch
 
 
 def read(pushes: Pushes, text: str, counts: Counts | None = None) -> dict[str, list[DataPoint]]:
-    """Return the data points on a page by the pushed names."""
-    [group] = pushes.read(text, AT, Counts() if counts is None else counts)
+    """Return the data points on a page of the pushing process by the pushed names."""
+    if "process_start" not in text:
+        text = process_start(S) + text
+    [group] = pushes.read(text, AT, Reader(Counts() if counts is None else counts))
     [scope_metrics] = group.scope_metrics
     return {one.header.name: one.data_points for one in scope_metrics.metrics}
 
@@ -71,7 +74,7 @@ def test_counter() -> None:
 def test_headers_and_resource_are_the_pushed_ones() -> None:
     """Header and resource are the very objects of the push, so that a filter's answer is remembered for both."""
     pushes, batch = pushed(ci("a/b", (), (), 5))
-    [group] = pushes.read(counter("a_b", {(): 6}), AT, Counts())
+    [group] = pushes.read(process_start(S) + counter("a_b", {(): 6}), AT, Reader(Counts()))
     assert group.resource is batch.resource_metrics[0].resource
     assert group.scope_metrics[0].metrics[0].header is metrics_of(batch)[0].header
 
@@ -103,7 +106,12 @@ def test_distribution() -> None:
     assert isinstance(before, HistogramDataPoint)
     before.time_unix_nano = AT
     assert point_read == before
-    encoded = pushes.read(page, AT, Counts())[0].scope_metrics[0].metrics[0].encoded
+    encoded = (
+        pushes.read(process_start(S) + page, AT, Reader(Counts()))[0]
+        .scope_metrics[0]
+        .metrics[0]
+        .encoded
+    )
     assert encoded is not None
     assert [(row.value, row.sum) for row in encoded.rows()] == [(6, 30.0)]
 
@@ -201,14 +209,16 @@ def test_broken_lines() -> None:
     counts = Counts()
     text = "# TYPE dapr_m counter\ndapr_m{ 5\n" + counter("n", {(): 6})
     found = read(pushes, text, counts)
-    assert (found["m"], len(found["n"]), counts) == ([], 1, {"undecodable_metric": 1})
+    assert (found["m"], len(found["n"]), counts) == ([], 1, {"undecodable_series": 1})
 
 
 def test_rows_without_attributes_decoded_again() -> None:
     """Rows tell their values, and `describe` their labels and start."""
     pushes, _ = pushed(ci("m", ("app_id",), ("a",), 5), ci("n", ("x",), (ABSENT,), 5))
     [group] = pushes.read(
-        counter("m", {(("app_id", "a"),): 6}) + counter("n", {(): 1}), AT, Counts()
+        process_start(S) + counter("m", {(("app_id", "a"),): 6}) + counter("n", {(): 1}),
+        AT,
+        Reader(Counts()),
     )
     encoded = group.scope_metrics[0].metrics[0].encoded
     assert encoded is not None
@@ -228,7 +238,10 @@ def test_rows_without_attributes_decoded_again() -> None:
 )
 def test_page_name(name: str, expected: str) -> None:
     """Names are written as OpenCensus' exporter for Prometheus writes them."""
-    assert page_name(name) == expected
+    _, batch = pushed(ci(name, (), (), 5))
+    [one] = metrics_of(batch)
+    assert isinstance(one, WireMetric)
+    assert name_on_page(one.layout).name == expected
 
 
 @given(st.text(alphabet=st.sampled_from('dapr_m{}"=,#\n 1TYPEHLcounter\\.e+')))

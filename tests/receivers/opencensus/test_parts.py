@@ -36,11 +36,13 @@ def test_parts(sizes: tuple[int, ...], expected: list[int]) -> None:
     raw = request(*[many_series(f"m{number}", size) for number, size in enumerate(sizes)])
     batch = state.receive(raw, 7)
     assert batch is not None
+    batch.times_are_ours = True
     whole = _points(batch)
     parts = list(parts_of(batch))
     assert [len(_points(part)) for part in parts] == expected
     assert [point for part in parts for point in _points(part)] == whole
-    assert {(part.sender, part.received_at_ms) for part in parts} == {(batch.sender, 7)}
+    heads = {(part.sender, part.received_at_ms, part.times_are_ours) for part in parts}
+    assert heads == {(batch.sender, 7, True)}
     assert {name for part in parts for name in _names(part)} == set(_names(batch))
     assert counts == {}
 

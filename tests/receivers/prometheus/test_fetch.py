@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import socket
 import ssl
 import zlib
 from collections.abc import AsyncIterator, Callable
@@ -287,3 +289,26 @@ async def test_https_with_a_stranger() -> None:
             with pytest.raises(FetchError, match="certificate verify failed") as caught:
                 await fetcher.fetch()
     assert caught.value.failure is Failure.TLS
+
+
+async def test_nobody_picks_up() -> None:
+    """Where a connection takes too long there is time for others: that limit is told apart from the page's."""
+    with socket.socket() as full, contextlib.ExitStack() as others:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(4):  # the queue is full then, and who comes later hears nothing
+            waiting = others.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        url = f"http://127.0.0.1:{full.getsockname()[1]}"
+        settings = FetchSettings(
+            url=url, timeout_ms=10_000, connect_timeout_ms=50, max_body_bytes=1
+        )
+        fetcher = Fetcher(settings)
+        with pytest.raises(FetchError) as caught:
+            await fetcher.fetch()
+        await fetcher.close()
+    assert (caught.value.failure, str(caught.value)) == (
+        Failure.TIMEOUT,
+        "no connection within 50 ms",
+    )
