@@ -82,7 +82,8 @@ class Pushes:
     def read(self, text: str, at_unix_nano: int, reader: Reader) -> list[ResourceMetrics]:
         """Return the sender's metrics as the page has them; those that are not on it have no rows.
 
-        Before the sender has pushed they are those that any sidecar has pushed, and count from the start of the process.
+        Before the sender has pushed they are those that any sidecar has pushed, and count from the start of the process;
+        none at all as long as none of them is on the page, for it need not be a sidecar's.
 
         Raises:
             DecodeError: it is no page of the process that pushes.
@@ -90,6 +91,8 @@ class Pushes:
         lines_of = families(text)
         self._check_process(lines_of.get(_PROCESS_START, ""))
         self._check_pushed(lines_of)
+        if not self._by_name and not lines_of.keys() & self._names.by_name.keys():
+            return []
         known = self._by_name or self._supposed()
         metrics = [
             PageMetric(

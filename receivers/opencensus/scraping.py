@@ -211,8 +211,10 @@ class SenderScraping:
                     "overtaken", 1
                 )  # by a report: nobody knows which of the two was made first
                 return
-            self._tell("ok", 1)
             self._answered(target)
+            self._tell("ok" if groups else "empty", 1)
+            if not groups:
+                return
             target.read_at_ms = self._clock()
             await self._take(Batch(target.sender, target.read_at_ms, groups, times_are_ours=True))
 

@@ -89,6 +89,8 @@ class SidecarPage:
     status: int = 200
     answers: str = "page"
     """Or `redirect`, `large`, `binary`."""
+    shows: tuple[str, ...] = ()
+    """Beginnings of the only families that are shown; all of them if there are none."""
     extra: str = ""
     asked: int = 0
     paths: list[str] = field(default_factory=list)
@@ -119,6 +121,9 @@ class SidecarPage:
         self.asked += 1
         self.paths.append(request.path)
         text = self.text() + self.extra
+        if self.shows:
+            parts = text.split("# HELP ")[1:]
+            text = "".join(f"# HELP {part}" for part in parts if part.startswith(self.shows))
         if self._open is not None:
             self._held += 1
             await self._open.wait()

@@ -200,6 +200,18 @@ def test_before_the_first_push() -> None:
     assert only.data_points[0].start_time_unix_nano == S * 10**9
 
 
+def test_a_page_without_anything_known() -> None:
+    """Before it has pushed, whose page shows nothing that sidecars push need not be one: nothing is absent, so nothing 0."""
+    names = Names()
+    Pushes(names, Resource()).learn(received(stream(), request(APP, node=node("pod-x"))))
+    state = stream()
+    state.receive(request(node=N1), S * 1000)
+    pushes = Pushes(names, state.resource)
+    page = process_start(S) + counter("http_requests", {(): 3}, prefix="")
+    assert pushes.read(page, AT, Reader(Counts())) == []
+    assert len(pushes.read(page + APP_PAGE, AT, Reader(Counts()))) == 1
+
+
 def test_nobody_has_pushed() -> None:
     """Before any sidecar has pushed nobody knows what is on a page."""
     assert not Pushes(Names(), Resource()).is_readable

@@ -139,6 +139,22 @@ async def test_before_its_first_report() -> None:
         assert [batch.sender for batch in run.sink.batches] == [sender]
 
 
+async def test_an_empty_page() -> None:
+    """A new sidecar that shows nothing yet is asked again at the next interval: that is no failure."""
+    async with reading() as run:
+        sender = run.open("pod-a")
+        run.report("pod-a")
+        run.scraping.closed(sender)
+        run.page.shows = ("process_start",)
+        run.open("pod-b")
+        await run.advance(20)
+        assert run.told == {"empty": 4}
+        assert (run.sink.batches, run.scraping.unread) == ([], 0)
+        run.page.shows = ()
+        await run.advance(5)
+        assert run.told == {"empty": 4, "ok": 1}
+
+
 async def test_two_streams_of_one_process() -> None:
     """Two streams of one Node are one loop, which goes on until the last of them is over."""
     async with reading() as run:
