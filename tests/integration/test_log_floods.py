@@ -69,11 +69,11 @@ class Log:
 
 @contextmanager
 def tallyd(folder: Path) -> Iterator[tuple[Process, Log]]:
-    """Start a tallyd with a port that speaks TLS and one that asks for a token."""
+    """Start a tallyd with ports that speak TLS, over gRPC and HTTP, and one that asks for a token."""
     document = yaml.safe_load(on_loopback(CONFIG))
     lock = Files(folder).settings()
     document["extensions"]["health_check"]["tls"] = lock
-    document["receivers"]["otlp"]["protocols"]["grpc"]["tls"] = lock
+    document["receivers"]["opencensus/tls"] = {"endpoint": "127.0.0.1:0", "tls": lock}
     path = folder / "tallyd.yaml"
     path.write_text(yaml.safe_dump(document))
     with process(path) as run:
@@ -151,7 +151,7 @@ async def flood(ports: dict[str, int]) -> None:
     for name, port in ports.items():
         await garbage(port)
         await pages(port)
-        if name in {"opencensus", "keda_scaler", "otlp.protocols.grpc"}:
+        if name in {"opencensus", "opencensus/tls", "keda_scaler", "otlp.protocols.grpc"}:
             await asyncio.wait_for(calls(port, trace, metrics, METRICS_EXPORT, "/a/b"), 60)
 
 
