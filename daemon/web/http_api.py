@@ -24,6 +24,8 @@ from daemon.web.targets import Targets, target_routes
 from query.durations import format_duration
 from query.engine import DEFAULT_LOOKBACK_MS
 from query.queryable import Queryable
+from query.slices import Sliced
+from query.store.cardinality import Cardinality
 from receivers.guard import Guard
 from receivers.model import MetricHeader
 
@@ -34,6 +36,9 @@ class Remembered(Queryable, Labelled, Protocol):
     @property
     def series_count(self) -> int:
         """How many series are remembered."""
+
+    def counting(self, most: int) -> Sliced[Cardinality]:
+        """Return the metric names and labels that most series carry, bit by bit."""
 
 
 class HttpApi:
@@ -105,6 +110,7 @@ class HttpApi:
                 "retention": format_duration(retention_ms),
                 "reloaded": reloaded(),
             },
+            counting=store.counting,
             config=yaml,
         )
         written = {} if remote_write is None else remote_write.receiver.metadata

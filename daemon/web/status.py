@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 
 from daemon.web.api import Call, Page, Route, text_page
 from daemon.web.asking import Asking
-from daemon.web.envelope import Reply, reply
+from daemon.web.envelope import ApiError, Reply, reply
 from daemon.web.parameters import Parameters
 from daemon.web.prometheus import READS, api_route
+from daemon.web.turns import stepwise
+from query.slices import Sliced
+from query.store.cardinality import Cardinality, Counted
 
 PROMETHEUS_VERSION = "3.5.0"
 """The Prometheus whose semantics queries have: Grafana chooses its functions by it."""
@@ -24,6 +27,10 @@ _EMPTY: Mapping[str, object] = {
 }
 
 Facts = Callable[[], Mapping[str, object]]
+Counting = Callable[[int], Sliced[Cardinality]]
+
+_MOST_COUNTED = 10
+_LONGEST_LISTS = 10_000
 
 
 class StatusApi:
@@ -36,6 +43,7 @@ class StatusApi:
         flags: Mapping[str, str],
         started_ms: int,
         facts: Facts,
+        counting: Counting,
         config: Callable[[], str],
     ) -> None:
         """Tell what is given.
@@ -45,6 +53,7 @@ class StatusApi:
             flags: Limits under Prometheus' names.
             started_ms: Since when this runs.
             facts: About the store, as they are when asked.
+            counting: Returns the largest of the store's names and labels, bit by bit.
             config: Returns the running configuration as YAML, in any thread.
         """
         self._asking = asking
@@ -52,6 +61,7 @@ class StatusApi:
         self._flags = flags
         self._started_ms = started_ms
         self._facts = facts
+        self._counting = counting
 
     def routes(self) -> Mapping[str, Route]:
         """Return the pages by path."""
@@ -81,9 +91,21 @@ class StatusApi:
     async def _yaml(self, _parameters: Parameters, _: str) -> Reply:
         return await self._asking.in_worker(lambda: reply({"yaml": self._config()}))
 
-    async def _tsdb(self, _parameters: Parameters, _: str) -> Reply:
-        facts = self._facts()
-        return reply({"headStats": {"numSeries": facts["series"]}})
+    async def _tsdb(self, parameters: Parameters, _: str) -> Reply:
+        most = parameters.limit() if parameters.text("limit") else _MOST_COUNTED
+        if not 0 < most <= _LONGEST_LISTS:
+            raise ApiError("bad_data", f"limit must be a number from 1 to {_LONGEST_LISTS}")
+        found = await stepwise(self._counting(most))
+        series = self._facts()["series"]
+        return reply(
+            {
+                "headStats": {"numSeries": series, "numLabelPairs": found.label_pairs},
+                "seriesCountByMetricName": _named(found.metrics),
+                "labelValueCountByLabelName": _named(found.labels),
+                "memoryInBytesByLabelName": _named(found.characters),
+                "seriesCountByLabelValuePair": _named(found.pairs),
+            }
+        )
 
 
 def build_info() -> dict[str, str]:
@@ -96,6 +118,10 @@ def build_info() -> dict[str, str]:
         "buildDate": "",
         "goVersion": f"python{platform.python_version()}",
     }
+
+
+def _named(counted: Sequence[Counted]) -> list[dict[str, object]]:
+    return [{"name": name, "value": value} for name, value in counted]
 
 
 def _constant(data: object) -> Route:

@@ -15,6 +15,7 @@ from query.labels import Labels, Matcher, name_in
 from query.queryable import NO_TIME, Float64Array, Int64Array, Selection, is_stale
 from query.slices import Sliced, whole
 from query.store.admission import ONE_SOURCE, Admission, Refusals
+from query.store.cardinality import Cardinality, counting
 from query.store.collection import Collection
 from query.store.dump import VERSION, Dump, DumpError, Loading, dump_collection
 from query.store.intake import Intake
@@ -263,6 +264,10 @@ class Store:
     def label_values(self, name: str) -> list[str]:
         """Return every value of a label in use."""
         return self._collection.index.values(name)
+
+    def counting(self, most: int) -> Sliced[Cardinality]:
+        """Return the metric names and labels that most series carry, bit by bit."""
+        return counting(self._collection.index, most)
 
     def clock_offsets_ms(self) -> dict[str, int]:
         """Return what is added to the times of live senders whose clocks are off."""

@@ -296,7 +296,14 @@ async def test_nothing_there(client: HttpClient, path: str, data: Any) -> None:
 async def test_status(client: HttpClient) -> None:
     """The server tells its limits, its series, and that it is ready."""
     assert (await client.data("/api/v1/status/runtimeinfo"))["timeSeriesCount"] == 4
-    assert (await client.data("/api/v1/status/tsdb"))["headStats"]["numSeries"] == 4
+    assert await client.data("/api/v1/status/tsdb", limit=1) == {
+        "headStats": {"numSeries": 4, "numLabelPairs": 8},
+        "seriesCountByMetricName": [{"name": "x_total", "value": 3}],
+        "labelValueCountByLabelName": [{"name": "pod", "value": 3}],
+        "memoryInBytesByLabelName": [{"name": "app_id", "value": 16}],
+        "seriesCountByLabelValuePair": [{"name": "__name__=x_total", "value": 3}],
+    }
+    assert (await client.get("/api/v1/status/tsdb", limit=0)).status == 400
     assert (await client.data("/api/v1/status/flags"))["query.timeout"] == "2m"
     config = yaml.safe_load((await client.data("/api/v1/status/config"))["yaml"])
     assert (config["exporters"]["windows"]["settle_for"], "http_api" in config["extensions"]) == (
