@@ -113,7 +113,8 @@ async def test_a_burst_is_seen_sooner(scrape: bool, at_latest_s: int) -> None:
     """A burst of 100 shows within 5 s instead of 19, is 2.666 for a minute either way, and never more."""
     told = await story(burst, 240, scrape=scrape)
     seen = [at_s for at_s, value in told.items() if value > 1.1]
-    assert seen[0] - 123 == pytest.approx(at_latest_s, abs=2 if scrape else 0)
+    # Pages are read every 5 s, at which second is chance; reports arrive at 142 s.
+    assert 0 <= seen[0] - 123 <= at_latest_s if scrape else seen[0] - 123 == at_latest_s
     assert max(told.values()) == pytest.approx(2.666, abs=0.1)
     assert 55 <= len(seen) <= 65
     assert told[115] == told[230] == 1.0
