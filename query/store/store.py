@@ -178,10 +178,7 @@ class Store:
         if not (is_one and self._intake.append_one(at_ms, rows[0], int(times[0]), values[0])):
             part = Part(np.array(rows, dtype=np.int64), times, numbers, starts)
             stored = self._intake.append(known, at_ms, part)
-        self.counters["stored"] += stored
-        if self._collection.rings.cut:
-            self._note_cut(at_ms)
-        return stored
+        return self._count(stored, at_ms)
 
     def append_rows(
         self, sender: str, at_ms: int, part: Part, *, are_distinct: bool, correct_clock: bool = True
@@ -195,8 +192,7 @@ class Store:
             return 0
         self._correct(known, part.times_ms, part.values, at_ms if correct_clock else None)
         stored = self._intake.append(known, at_ms, part, are_distinct=are_distinct)
-        self.counters["stored"] += stored
-        return stored
+        return self._count(stored, at_ms)
 
     @property
     def removals(self) -> int:
@@ -382,12 +378,15 @@ class Store:
         loading.finish()
         self.counters["forgotten_series"] += loading.left_out
 
-    def _note_cut(self, at_ms: int) -> None:
-        """Note that answers lack samples of series that may not grow."""
+    def _count(self, stored: int, at_ms: int) -> int:
+        """Count and return what a message stored; note that answers lack samples of series that may not grow."""
+        self.counters["stored"] += stored
         rings, rows = self._collection.rings, self._collection.rows
-        for name in {series.name for row in rings.cut if (series := rows.at(row))}:
-            self._names.refuse(name, at_ms)
-        rings.cut.clear()
+        if rings.cut:
+            for name in {series.name for row in rings.cut if (series := rows.at(row))}:
+                self._names.refuse(name, at_ms)
+            rings.cut.clear()
+        return stored
 
     def _empty(self) -> None:
         self._senders = SenderTable(self._settings.max_senders)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 import structlog
 
@@ -18,6 +19,7 @@ from daemon.memory_guard import (
 from query.labels import MatchOp
 from query.regex import build_matcher
 from query.store.store import Store, StoreSettings
+from query.store.totals import Part
 from receivers.consumer import Batch, Sender
 from receivers.errors import RetryableError
 
@@ -160,7 +162,8 @@ def test_limit_that_changes() -> None:
     assert stage.at(800 * KIB) is Shortage.NONE
 
 
-def test_samples_that_have_no_room() -> None:
+@pytest.mark.parametrize("as_rows", [False, True], ids=["series", "rows"])
+def test_samples_that_have_no_room(as_rows: bool) -> None:
     """Above the hard share series keep as many samples as they have room for, and who asks hears that some are missing."""
     stage = Stage()
     stage.open("fast")
@@ -174,7 +177,11 @@ def test_samples_that_have_no_room() -> None:
     refused = []
     for second in range(17):
         at_ms = NOW_MS + 1_000 * second
-        stage.store.append("fast", at_ms, [series], [at_ms], [float(second)])
+        if as_rows:
+            part = Part(np.array([series.row]), np.array([at_ms]), np.array([float(second)]))
+            stage.store.append_rows("fast", at_ms, part, are_distinct=True)
+        else:
+            stage.store.append("fast", at_ms, [series], [at_ms], [float(second)])
         found = stage.store.select(matchers, start_ms=NOW_MS - 1, end_ms=at_ms)
         refused.append((int(found.counts[0]), found.refused_at_ms == at_ms))
     assert refused == [(count, False) for count in range(1, 17)] + [(16, True)]
