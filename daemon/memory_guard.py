@@ -18,7 +18,7 @@ from daemon.memory import give_back_memory
 from daemon.memory_limit import memory_limit_bytes, used_bytes
 from query.store.store import Store
 from receivers.consumer import Batch
-from receivers.errors import RetryableError
+from receivers.errors import RETRY_AFTER_S, RetryableError
 
 log = structlog.get_logger(__name__)
 
@@ -34,8 +34,6 @@ STALE_OK_BYTES: Final = 1024 * 1024
 """For so much nobody looks anew at how much memory is free."""
 REPEATED_EVERY_LOOKS: Final = 240
 """Looks, a minute of them, after which the log says again that memory is short."""
-RETRY_AFTER_S: Final = 5.0
-"""What a refused sender is told to wait (otlp.md 1.5)."""
 NEVER_REFUSED: Final = frozenset({"opencensus"})
 """Protocols whose senders cannot be told to come back: their streams go on, and known series with them."""
 _MIB: Final = 1024 * 1024

@@ -5,7 +5,7 @@ Consumers are synchronous and run on the event loop; a consumer that must wait q
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
@@ -16,6 +16,9 @@ from receivers.model import Metric, ResourceMetrics
 
 Clock = Callable[[], int]
 """Returns the current time as Unix milliseconds."""
+
+Sleep = Callable[[float], Awaitable[None]]
+"""Waits for that many seconds."""
 
 Count = Callable[[str, int], None]
 """Adds an amount to the receiver's counter of that reason."""

@@ -9,6 +9,11 @@ ReceiverError
 
 from __future__ import annotations
 
+from typing import Final
+
+RETRY_AFTER_S: Final = 5.0
+"""What a sender is told to wait while memory is short or the process shuts down (otlp.md 1.5)."""
+
 
 class ReceiverError(Exception):
     """Root of all errors that `receivers` raises."""

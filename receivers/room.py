@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
-from receivers.errors import RetryableError
+from receivers.errors import RETRY_AFTER_S, RetryableError
 
 READ_TIMES: Final = 3
 """Memory that a message takes while it is read, in its own size: gRPC's copy, ours, and what lies between."""
@@ -21,8 +21,6 @@ OPENCENSUS_TIMES: Final = 5
 """The same of OpenCensus: measured 4."""
 REMOTE_WRITE_TIMES: Final = 6
 """The same of remote write, which is decoded bit by bit."""
-RETRY_AFTER_S: Final = 5.0
-"""What a sender is told to wait (otlp.md 1.5)."""
 _MIB: Final = 1024 * 1024
 
 FreeBytes = Callable[[int], int | None]

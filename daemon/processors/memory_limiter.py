@@ -15,12 +15,10 @@ from daemon.memory import give_back_memory
 from daemon.memory_limit import memory_limit_bytes, resident_bytes
 from daemon.processors.mistakes import raise_mistakes
 from receivers.consumer import Batch, Consumer, Count
-from receivers.errors import RetryableError
+from receivers.errors import RETRY_AFTER_S, RetryableError
 
 log = structlog.get_logger(__name__)
 
-RETRY_AFTER_S = 5.0
-"""What a refused sender is told to wait (otlp.md 1.5)."""
 _MIB = 1024 * 1024
 
 

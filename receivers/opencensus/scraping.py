@@ -7,19 +7,20 @@ the times of reports are the sidecar's and those of pages tallyd's, and a value 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 import structlog
 
-from receivers.consumer import Batch, Clock, Count, Presence, Sender
+from receivers.consumer import Batch, Clock, Count, Presence, Sender, Sleep
 from receivers.errors import DecodeError
 from receivers.model import Resource
 from receivers.opencensus.page_names import Reader
 from receivers.opencensus.parts import parts_of
 from receivers.opencensus.pushes import Names, Pushes
 from receivers.prometheus.fetch import Fetcher, FetchError, FetchSettings
+from receivers.prometheus.rhythm import next_time, wait_until
 
 log = structlog.get_logger(__name__)
 
@@ -35,8 +36,6 @@ FRESH_INTERVALS: Final = 1.5
 MADE_BEFORE_MS: Final = 2_500
 """A report that arrives so soon after a page was made before it: it waits 2 s in the sidecar (opencensus.md 2.1)."""
 _NANOS_PER_MS: Final = 1_000_000
-
-Sleep = Callable[[float], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,12 +175,10 @@ class SenderScraping:
         next_at_ms = self._clock() + hash(target.sender) % settings.interval_ms
         try:
             while True:
-                while (wait_ms := next_at_ms - self._clock()) > 0:
-                    await self._sleep(wait_ms / 1000)
+                await wait_until(next_at_ms, self._clock, self._sleep)
                 await self._scrape(target, fetcher)
                 gap_ms = settings.interval_ms * _back_off(target.failures)
-                late_ms = self._clock() - next_at_ms
-                next_at_ms += gap_ms * max(1, -(-late_ms // gap_ms))
+                next_at_ms = next_time(next_at_ms, gap_ms, self._clock())
         finally:
             await fetcher.close()
 
@@ -207,9 +204,8 @@ class SenderScraping:
                 log.exception("scrape failed", sender=str(target.sender))
         else:
             if target.reported_at_ms is not None and target.reported_at_ms >= at_ms:
-                self._tell(
-                    "overtaken", 1
-                )  # by a report: nobody knows which of the two was made first
+                # By a report: nobody knows which of the two was made first.
+                self._tell("overtaken", 1)
                 return
             self._answered(target)
             self._tell("ok" if groups else "empty", 1)

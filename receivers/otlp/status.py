@@ -9,7 +9,7 @@ import json
 from enum import IntEnum
 from typing import NamedTuple
 
-from receivers.errors import ConsumeError, RetryableError
+from receivers.errors import RETRY_AFTER_S, ConsumeError, RetryableError
 
 
 class Code(IntEnum):
@@ -32,9 +32,6 @@ class Code(IntEnum):
     DATA_LOSS = 15
     UNAUTHENTICATED = 16
 
-
-RETRY_AFTER_S = 5.0
-"""What a sender is told to wait while tallyd shuts down."""
 
 _HTTP_OF_CODE = {
     Code.CANCELLED: 503,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Final, NamedTuple, Protocol
 
 import structlog
 
-from receivers.consumer import Batch, Clock, Consumer, Presence, Sender
+from receivers.consumer import Batch, Clock, Consumer, Presence, Sender, Sleep
 from receivers.errors import ConsumeError, DecodeError
 from receivers.model import MetricHeader, MetricType, ResourceMetrics, Scope
 from receivers.model import ScopeMetrics as Scoped
@@ -24,6 +24,7 @@ from receivers.prometheus.labelling import (
     sample_count,
 )
 from receivers.prometheus.parts import parts_of
+from receivers.prometheus.rhythm import next_time, wait_until
 from receivers.prometheus.staleness import Seen
 from receivers.prometheus.target import Target
 
@@ -32,8 +33,6 @@ log = structlog.get_logger(__name__)
 NANOS_PER_MS: Final = 1_000_000
 PROTOBUF: Final = "application/vnd.google.protobuf"
 _SCOPE: Final = Scope()
-
-Sleep = Callable[[float], Awaitable[None]]
 
 
 class Health(StrEnum):
@@ -117,11 +116,9 @@ class ScrapeLoop:
         clock, interval_ms = self._around.clock, self.target.interval_ms
         self.next_at_ms = clock() + self.target.phase_ms(clock())
         while True:
-            while (wait_ms := self.next_at_ms - clock()) > 0:
-                await self._around.sleep(wait_ms / 1000)
+            await wait_until(self.next_at_ms, clock, self._around.sleep)
             await self._scrape_whatever_happens()
-            late_ms = clock() - self.next_at_ms
-            self.next_at_ms += interval_ms * max(1, -(-late_ms // interval_ms))
+            self.next_at_ms = next_time(self.next_at_ms, interval_ms, clock())
 
     async def close(self, *, ends: bool) -> None:
         """Close the connection; with `ends` all series of the target end too, because nobody will scrape it again."""
